@@ -1,0 +1,20 @@
+// Runs every compiled test file. Node 20 and Node 22+ disagree about how `node --test` takes folders and
+// globs, so the files are named one by one. Arguments filter by substring: `node scripts/test.mjs store`.
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const filters = process.argv.slice(2);
+const root = 'build/test';
+const files = readdirSync(root, { recursive: true })
+  .map((name) => join(root, String(name)))
+  .filter((name) => name.endsWith('.test.js'))
+  .filter((name) => filters.length === 0 || filters.some((part) => name.includes(part)))
+  .sort();
+if (files.length === 0) {
+  console.error(`no test file under ${root} matches ${filters.join(' ')}`);
+  process.exit(1);
+}
+const args = ['--expose-gc', '--test', '--test-timeout=300000', '--test-concurrency=2', ...files];
+const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+process.exit(status ?? 1);
