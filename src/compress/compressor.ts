@@ -1,0 +1,123 @@
+/**
+ * zstd behind a seam: the addon where it loads, Node's own where it has one, nothing otherwise.
+ *
+ * All of them write the same frames, so a store written with one is read with any other. Which one is used is
+ * found once per thread; a missing addon (npm 12 blocks install scripts by default) must never break an import.
+ */
+
+import { createRequire } from 'node:module';
+import * as zlib from 'node:zlib';
+import { SnapError } from '../base/errors.js';
+
+export interface Compressor {
+  readonly name: 'zstd-napi' | 'node:zlib' | 'none';
+  /** Compresses `source` into `target`; returns the length, or 0 where it does not fit. */
+  compress(source: Buffer, target: Buffer): number;
+  /** Decompresses a frame that must fill `target` exactly; throws SNAP_CORRUPT otherwise. */
+  decompress(source: Buffer, target: Buffer): void;
+}
+
+/** Speed is what level 1 is for: the disk should be the limit, not the CPU. */
+export const DEFAULT_LEVEL = 1;
+
+interface AddonContext {
+  setParameter(parameter: number, value: number): void;
+  compress2(target: Uint8Array, source: Uint8Array): number;
+}
+interface Addon {
+  CCtx: new () => AddonContext;
+  DCtx: new () => { decompress(target: Uint8Array, source: Uint8Array): number };
+  CParameter: { compressionLevel: number };
+  compressBound(length: number): number;
+}
+/** Node's zstd, absent before 22.15 and from the types of Node 20. */
+interface NodeZstd {
+  zstdCompressSync?(source: Uint8Array, options: object): Buffer;
+  zstdDecompressSync?(source: Uint8Array, options: object): Buffer;
+  constants: { ZSTD_c_compressionLevel?: number };
+}
+
+/** The best compressor there is here, writing at `level`. */
+export function findCompressor(level: number): Compressor {
+  return fromAddon(level) ?? fromNode(level) ?? nothing;
+}
+
+/** Levels are those of zstd: 1 (fast) to 19 (small). */
+export function checkLevel(level: number): void {
+  if (!Number.isInteger(level) || level < 1 || level > 19) {
+    throw new RangeError(
+      `compression.level is ${level}; it takes a whole number from 1 (fast) to 19 (small)`,
+    );
+  }
+}
+
+export function fromAddon(level: number): Compressor | undefined {
+  let addon: Addon;
+  try {
+    addon = createRequire(import.meta.url)('zstd-napi/binding.js') as Addon;
+  } catch {
+    return undefined;
+  }
+  const encoder = new addon.CCtx();
+  encoder.setParameter(addon.CParameter.compressionLevel, level);
+  const decoder = new addon.DCtx();
+  return {
+    name: 'zstd-napi',
+    compress(source, target) {
+      try {
+        return encoder.compress2(target, source);
+      } catch (error) {
+        if (target.length < addon.compressBound(source.length)) return 0;
+        throw error;
+      }
+    },
+    decompress(source, target) {
+      let length = -1;
+      try {
+        length = decoder.decompress(target, source);
+      } catch (error) {
+        throw damaged(error);
+      }
+      if (length !== target.length) throw damaged();
+    },
+  };
+}
+
+export function fromNode(level: number): Compressor | undefined {
+  const { zstdCompressSync, zstdDecompressSync, constants } = zlib as unknown as NodeZstd;
+  const levelParameter = constants.ZSTD_c_compressionLevel;
+  if (!zstdCompressSync || !zstdDecompressSync || levelParameter === undefined) return undefined;
+  const options = { params: { [levelParameter]: level } };
+  return {
+    name: 'node:zlib',
+    compress(source, target) {
+      const frame = zstdCompressSync(source, options);
+      return frame.length <= target.length ? frame.copy(target) : 0;
+    },
+    decompress(source, target) {
+      let raw: Buffer;
+      try {
+        raw = zstdDecompressSync(source, { maxOutputLength: Math.max(1, target.length) });
+      } catch (error) {
+        throw damaged(error);
+      }
+      if (raw.length !== target.length) throw damaged();
+      raw.copy(target);
+    },
+  };
+}
+
+const nothing: Compressor = {
+  name: 'none',
+  compress: () => 0,
+  decompress() {
+    throw new SnapError(
+      'SNAP_UNSUPPORTED',
+      'this store holds compressed chunks and there is no zstd here: use Node >= 22.15, or allow the install script of zstd-napi and reinstall',
+    );
+  },
+};
+
+function damaged(cause?: unknown): SnapError {
+  return new SnapError('SNAP_CORRUPT', 'a compressed record cannot be decompressed', { cause });
+}

@@ -1,0 +1,54 @@
+/**
+ * The door to files, the clock and randomness, as an interface.
+ *
+ * The engine reaches the outside only through an `Io`, so that a test can hand it a disk that fails, forgets
+ * or tears writes, and one seed replays one failure. Calls are synchronous: the store lives on a thread of its
+ * own, and an ordered list of calls is what a crash is simulated against.
+ *
+ * Nothing here retries, interprets or loops: a short read or write is visible to the caller (`transfer.ts`
+ * loops), and an error is Node's own, with its `code` (`failure.ts` translates it).
+ */
+
+/** An open file. Positions are explicit; there is no file offset. */
+export interface IoFile {
+  /** Reads at most `target.length` bytes; returns how many, 0 at the end of the file. */
+  read(target: Uint8Array, position: number): number;
+  /** Writes at most `source.length` bytes; returns how many. */
+  write(source: Uint8Array, position: number): number;
+  /** The same on another thread of the system, for large appends; `source` may not change until it resolves. */
+  writeBehind(source: Uint8Array, position: number): Promise<number>;
+  /** Current length in bytes. */
+  size(): number;
+  truncate(size: number): void;
+  /** Makes everything written so far durable, length included (fdatasync). */
+  sync(): void;
+  close(): void;
+}
+
+/** `create` fails where the file exists; `write` and `read` fail where it does not. */
+export type OpenMode = 'read' | 'write' | 'create';
+
+export type EntryKind = 'file' | 'folder' | 'other';
+
+export interface Io {
+  /** Wall clock, in milliseconds since 1970; may jump. */
+  now(): number;
+  /** Milliseconds from an arbitrary start; never goes back. */
+  monotonic(): number;
+  /** Unpredictable bytes. */
+  random(length: number): Buffer;
+
+  open(path: string, mode: OpenMode): IoFile;
+  /** Kind and length of a path, or undefined where nothing is there. */
+  stat(path: string): { kind: EntryKind; size: number } | undefined;
+  /** Names inside a folder, in no particular order. */
+  list(path: string): string[];
+  /** Makes a folder (mode 0700) and its missing parents; one that exists is fine. */
+  makeFolder(path: string): void;
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  /** Removes a folder and everything in it; one that does not exist is fine. */
+  removeFolder(path: string): void;
+  /** Makes the names inside a folder durable. */
+  syncFolder(path: string): void;
+}

@@ -1,0 +1,92 @@
+/** The real disk, clock and randomness. */
+
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import type { EntryKind, Io, IoFile, OpenMode } from './io.js';
+
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+
+const FLAGS: Record<OpenMode, number> = {
+  read: fs.constants.O_RDONLY,
+  write: fs.constants.O_RDWR,
+  create: fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL,
+};
+
+class RealFile implements IoFile {
+  readonly #fd: number;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  read(target: Uint8Array, position: number): number {
+    return fs.readSync(this.#fd, target, 0, target.length, position);
+  }
+
+  write(source: Uint8Array, position: number): number {
+    return fs.writeSync(this.#fd, source, 0, source.length, position);
+  }
+
+  writeBehind(source: Uint8Array, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.write(this.#fd, source, 0, source.length, position, (error, written) => {
+        if (error) reject(error);
+        else resolve(written);
+      });
+    });
+  }
+
+  size(): number {
+    return fs.fstatSync(this.#fd).size;
+  }
+
+  truncate(size: number): void {
+    fs.ftruncateSync(this.#fd, size);
+  }
+
+  sync(): void {
+    fs.fdatasyncSync(this.#fd);
+  }
+
+  close(): void {
+    fs.closeSync(this.#fd);
+  }
+}
+
+function kindOf(stats: fs.Stats): EntryKind {
+  if (stats.isFile()) return 'file';
+  return stats.isDirectory() ? 'folder' : 'other';
+}
+
+export const realIo: Io = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  random: (length) => randomBytes(length),
+
+  open: (path, mode) => new RealFile(fs.openSync(path, FLAGS[mode], FILE_MODE)),
+
+  stat(path) {
+    const stats = fs.statSync(path, { throwIfNoEntry: false });
+    return stats && { kind: kindOf(stats), size: stats.size };
+  },
+
+  list: (path) => fs.readdirSync(path),
+
+  makeFolder(path) {
+    fs.mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+  },
+
+  rename: (from, to) => fs.renameSync(from, to),
+  remove: (path) => fs.unlinkSync(path),
+  removeFolder: (path) => fs.rmSync(path, { recursive: true, force: true }),
+
+  syncFolder(path) {
+    const fd = fs.openSync(path, fs.constants.O_RDONLY);
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
+};

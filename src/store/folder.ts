@@ -1,0 +1,81 @@
+/** Turning a folder into a store, and telling a store from what is none. */
+
+import { SnapError } from '../base/errors.js';
+import {
+  checkFeatures,
+  type Descriptor,
+  decodeDescriptor,
+  encodeDescriptor,
+  newDescriptor,
+} from '../format/descriptor.js';
+import { UUID_BYTES } from '../format/pack.js';
+import { toSnapError } from '../io/failure.js';
+import type { Io } from '../io/io.js';
+import { readSmallFile, replaceFile } from '../io/transfer.js';
+import { type Layout, OWN_NAMES } from './layout.js';
+
+const DESCRIPTOR_LIMIT = 64 * 1024;
+
+/** The descriptor of the store in a folder; undefined where the folder may become one. */
+export function findStore(io: Io, layout: Layout): Descriptor | undefined {
+  try {
+    const folder = io.stat(layout.root);
+    if (!folder) return undefined;
+    if (folder.kind !== 'folder') {
+      throw new SnapError(
+        'SNAP_NOT_FOUND',
+        `${layout.root} is a file; a store is a folder: choose another path`,
+        {
+          path: layout.root,
+        },
+      );
+    }
+    const text = readSmallFile(io, layout.descriptor, DESCRIPTOR_LIMIT);
+    if (text) return decodeDescriptor(text);
+    refuseForeign(io, layout);
+    return undefined;
+  } catch (error) {
+    throw toSnapError(error, `opening ${layout.root}`);
+  }
+}
+
+/** Makes the folders and, last, the descriptor: until that one is durable there is no store. */
+export function createStore(io: Io, layout: Layout): Descriptor {
+  const descriptor = newDescriptor(io.random(UUID_BYTES).toString('hex'), io.now());
+  writeDescriptor(io, layout, descriptor);
+  return descriptor;
+}
+
+export function makeFolders(io: Io, layout: Layout): void {
+  io.makeFolder(layout.packs);
+  io.makeFolder(layout.lock);
+}
+
+export function writeDescriptor(io: Io, layout: Layout, descriptor: Descriptor): void {
+  replaceFile(io, layout.descriptor, encodeDescriptor(descriptor));
+}
+
+export function checkUsable(descriptor: Descriptor, readOnly: boolean): void {
+  checkFeatures(descriptor, 'read');
+  if (!readOnly) checkFeatures(descriptor, 'write');
+}
+
+/** A folder without a descriptor becomes a store only if it is empty or a creation was cut short in it. */
+function refuseForeign(io: Io, layout: Layout): void {
+  const names = io.list(layout.root);
+  const foreign = names.find((name) => !OWN_NAMES.has(name));
+  if (foreign !== undefined) {
+    throw new SnapError(
+      'SNAP_NOT_FOUND',
+      `${layout.root} is not a store and holds other files (${foreign}); choose an empty folder or a new name`,
+      { path: layout.root },
+    );
+  }
+  if (names.includes('packs') && io.list(layout.packs).length > 0) {
+    throw new SnapError(
+      'SNAP_CORRUPT',
+      `${layout.root} holds packs but its descriptor (holdfast.json) is gone; Snap.repair(directory) makes it anew`,
+      { path: layout.root },
+    );
+  }
+}

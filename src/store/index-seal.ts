@@ -1,0 +1,81 @@
+/**
+ * The seal of the index: what a clean close leaves behind so that the next open can trust LevelDB's files.
+ *
+ * LevelDB does not notice all damage to its files, and dies of some. So they are trusted only when they are,
+ * byte for byte, what a clean close left, and the packs have the sizes they had then. Hashing runs at memory
+ * speed; everything else is a rebuild from the packs.
+ */
+
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { MiB } from '../base/sizes.js';
+import { RunningHash } from '../chunker/ids.js';
+import type { Io } from '../io/io.js';
+import { readFully, readSmallFile, replaceFile } from '../io/transfer.js';
+import type { Layout } from './layout.js';
+
+export interface CleanState {
+  /** Hash of the index's files. */
+  index: string;
+  /** Size of every pack. */
+  packs: Record<string, number>;
+  /** The pack to append to and where its last commit ends; 0 and 0 where there is none. */
+  openPack: number;
+  openEnd: number;
+  sequence: number;
+  commitNumber: number;
+  /** Hexadecimal. */
+  commitId: string;
+}
+
+/** Packs are listed here one by one; a store of a million packs has other troubles. */
+const SEAL_LIMIT = 64 * MiB;
+const READ_BYTES = MiB;
+/** LevelDB's own lock and log for people: never read back by it. */
+const NOT_DATA: ReadonlySet<string> = new Set(['LOCK', 'LOG', 'LOG.old']);
+
+/** Hash over the names, sizes and bytes of the index's files, which must not be open. */
+export function hashIndex(io: Io, layout: Layout): string {
+  const hash = new RunningHash();
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  for (const name of io.list(layout.index).sort()) {
+    if (NOT_DATA.has(name)) continue;
+    const file = io.open(join(layout.index, name), 'read');
+    try {
+      const size = file.size();
+      hash.update(Buffer.from(`${name}\0${size}\0`));
+      for (let position = 0; position < size; position += READ_BYTES) {
+        hash.update(buffer.subarray(0, readFully(file, buffer, position)));
+      }
+    } finally {
+      file.close();
+    }
+  }
+  return hash.digest().toString('hex');
+}
+
+export function writeSeal(io: Io, layout: Layout, state: CleanState): void {
+  const content = JSON.stringify(state);
+  const check = crc32(Buffer.from(content)).toString(16);
+  replaceFile(io, layout.clean, Buffer.from(`${JSON.stringify({ state: content, check })}\n`));
+}
+
+/** What the last clean close wrote, if that file is there and whole. */
+export function readSeal(io: Io, layout: Layout): CleanState | undefined {
+  try {
+    const text = readSmallFile(io, layout.clean, SEAL_LIMIT)?.toString('utf8');
+    if (text === undefined) return undefined;
+    const { state, check } = JSON.parse(text) as { state: string; check: string };
+    if (crc32(Buffer.from(state)).toString(16) !== check) return undefined;
+    return JSON.parse(state) as CleanState;
+  } catch {
+    return undefined;
+  }
+}
+
+/** True where index and packs are exactly what the seal says. */
+export function sealHolds(io: Io, layout: Layout, state: CleanState, packs: Record<string, number>): boolean {
+  if (JSON.stringify(packs) !== JSON.stringify(state.packs)) return false;
+  if (io.stat(layout.index)?.kind !== 'folder') return false;
+  return hashIndex(io, layout) === state.index;
+}

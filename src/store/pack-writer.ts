@@ -1,0 +1,281 @@
+/**
+ * Appends records to the open pack and makes them durable, a commit at a time.
+ *
+ * Invariants
+ *  - bytes before `durableEnd` are synced and never rewritten
+ *  - a commit record is written only after everything before it in its span
+ *  - after the first failed sync the pack is broken: it is never synced or appended to again, and nothing
+ *    beyond `durableEnd` counts (the next pack's header says so)
+ *  - `rollback` leaves the file as the last commit left it, or the pack broken
+ */
+
+import { invariant, SnapError } from '../base/errors.js';
+import type { ChunkId } from '../base/ids.js';
+import { MiB } from '../base/sizes.js';
+import { chunkIdOf, RunningHash } from '../chunker/ids.js';
+import { encodeCommit } from '../format/commit.js';
+import { encodeFooter, encodeTrailer, type FooterEntry, type Location, locationOf } from '../format/pack.js';
+import {
+  Codec,
+  encodeHeader,
+  Filter,
+  HEADER_BYTES,
+  type RecordHeader,
+  RecordType,
+  recordBytes,
+} from '../format/record.js';
+import { toSnapError } from '../io/failure.js';
+import type { IoFile } from '../io/io.js';
+import { writeFully, writeFullyBehind } from '../io/transfer.js';
+import type { Packs } from './packs.js';
+
+/** What the store counts through all of its packs. */
+export interface Chain {
+  /** Of the next record. */
+  sequence: number;
+  /** Of the last commit; 0 before the first. */
+  commitNumber: number;
+  /** Id of the last commit record. */
+  commitId: ChunkId;
+}
+
+/** A record to append. */
+export interface Draft {
+  type: RecordType;
+  codec: Codec;
+  filter: Filter;
+  flags: number;
+  rawLength: number;
+  id: ChunkId;
+  /** In parts so that a base id and a patch need not be joined first. */
+  stored: readonly Buffer[];
+}
+
+/** Records are gathered in a buffer of this size; while one is being written the other is filled. */
+const STAGING_BYTES = 4 * MiB;
+
+export class PackWriter {
+  readonly number: number;
+  readonly #file: IoFile;
+  readonly #writer: Buffer;
+  readonly #chain: Chain;
+  #staging = Buffer.allocUnsafeSlow(STAGING_BYTES);
+  #spare = Buffer.allocUnsafeSlow(STAGING_BYTES);
+  #used = 0;
+  /** File offset at which `#staging` will be written. */
+  #stagingOffset: number;
+  #inFlight: Promise<void> | undefined;
+  #inFlightError: unknown;
+  #durableEnd: number;
+  #broken = false;
+  #spanHash = new RunningHash();
+  #spanRecords = 0;
+
+  /** `end` is where the last commit ends; `file` is open for writing and holds nothing that counts beyond. */
+  constructor(number: number, file: IoFile, end: number, writer: Buffer, chain: Chain) {
+    this.number = number;
+    this.#file = file;
+    this.#durableEnd = end;
+    this.#stagingOffset = end;
+    this.#writer = writer;
+    this.#chain = chain;
+  }
+
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /** Where the last commit ends. */
+  get durableEnd(): number {
+    return this.#durableEnd;
+  }
+
+  /** Where the next record will begin. */
+  get end(): number {
+    return this.#stagingOffset + this.#used;
+  }
+
+  /** Bytes appended since the last commit. */
+  get pendingBytes(): number {
+    return this.end - this.#durableEnd;
+  }
+
+  append(draft: Draft): Location {
+    invariant(!this.#broken, 'append to a broken pack');
+    const storedLength = draft.stored.reduce((sum, part) => sum + part.length, 0);
+    const header: RecordHeader = {
+      type: draft.type,
+      codec: draft.codec,
+      filter: draft.filter,
+      flags: draft.flags,
+      rawLength: draft.rawLength,
+      storedLength,
+      sequence: this.#chain.sequence++,
+      writer: this.#writer,
+      id: draft.id,
+      check: checkOf(draft),
+      offset: this.end,
+      pack: this.number,
+    };
+    if (this.#used + HEADER_BYTES > STAGING_BYTES) this.#writeStaging();
+    encodeHeader(header, this.#staging, this.#used);
+    this.#spanHash.update(this.#staging.subarray(this.#used, this.#used + HEADER_BYTES));
+    this.#spanRecords++;
+    this.#used += HEADER_BYTES;
+    for (const part of draft.stored) this.#put(part);
+    this.#put(ZEROS.subarray(0, recordBytes(storedLength) - HEADER_BYTES - storedLength));
+    return locationOf(header);
+  }
+
+  /**
+   * Resolves when the next record of `bytes` finds room without waiting for the disk. Returns undefined where
+   * it does already, so that the caller need not await.
+   */
+  makeRoom(bytes: number): Promise<void> | undefined {
+    if (this.#used + bytes <= STAGING_BYTES || this.#used === 0) return undefined;
+    return this.#writeBehind();
+  }
+
+  /** Appends a commit record for everything since the last one and makes it all durable. */
+  async commit(time: number): Promise<void> {
+    const payload = encodeCommit({
+      writer: this.#writer,
+      number: this.#chain.commitNumber + 1,
+      previous: this.#chain.commitId,
+      spanOffset: this.#durableEnd,
+      spanBytes: this.pendingBytes,
+      spanRecords: this.#spanRecords,
+      spanHash: this.#spanHash.digest(),
+      time,
+    });
+    const id = chunkIdOf(payload);
+    this.append({ ...PLAIN, type: RecordType.commit, rawLength: payload.length, id, stored: [payload] });
+    await this.#settle();
+    this.#writeStaging();
+    this.#sync();
+    this.#durableEnd = this.end;
+    this.#chain.commitNumber++;
+    this.#chain.commitId = id;
+    this.#beginSpan();
+  }
+
+  /** Undoes everything since the last commit. */
+  async rollback(): Promise<void> {
+    await this.#inFlight?.catch(() => {});
+    this.#inFlight = undefined;
+    this.#inFlightError = undefined;
+    this.#used = 0;
+    this.#stagingOffset = this.#durableEnd;
+    this.#beginSpan();
+    try {
+      this.#file.truncate(this.#durableEnd);
+    } catch {
+      this.#broken = true;
+    }
+  }
+
+  /** Appends footer and trailer: from then on the pack never changes. */
+  seal(packs: Packs): void {
+    invariant(this.pendingBytes === 0, 'sealing a pack with uncommitted records');
+    const payload = footerOf(packs, this.number, this.#durableEnd);
+    const id = chunkIdOf(payload);
+    const offset = this.end;
+    this.append({ ...PLAIN, type: RecordType.footer, rawLength: payload.length, id, stored: [payload] });
+    this.#put(encodeTrailer(offset));
+    this.#writeStaging();
+    this.#sync();
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  #beginSpan(): void {
+    this.#spanHash = new RunningHash();
+    this.#spanRecords = 0;
+  }
+
+  #put(bytes: Buffer): void {
+    for (let done = 0; done < bytes.length; ) {
+      if (this.#used === STAGING_BYTES) this.#writeStaging();
+      const copied = bytes.copy(this.#staging, this.#used, done);
+      this.#used += copied;
+      done += copied;
+    }
+  }
+
+  /** Writes what is staged, here and now. */
+  #writeStaging(): void {
+    if (this.#used === 0) return;
+    try {
+      writeFully(this.#file, this.#staging.subarray(0, this.#used), this.#stagingOffset);
+    } catch (error) {
+      throw toSnapError(error, `appending to pack ${this.number}`);
+    }
+    this.#stagingOffset += this.#used;
+    this.#used = 0;
+  }
+
+  /** Hands what is staged to the system's threads and goes on with the spare buffer. */
+  async #writeBehind(): Promise<void> {
+    await this.#settle();
+    const full = this.#staging;
+    const length = this.#used;
+    const offset = this.#stagingOffset;
+    this.#staging = this.#spare;
+    this.#spare = full;
+    this.#stagingOffset += length;
+    this.#used = 0;
+    this.#inFlight = writeFullyBehind(this.#file, full.subarray(0, length), offset).catch(
+      (error: unknown) => {
+        this.#inFlightError = toSnapError(error, `appending to pack ${this.number}`);
+      },
+    );
+  }
+
+  async #settle(): Promise<void> {
+    await this.#inFlight;
+    this.#inFlight = undefined;
+    if (this.#inFlightError) throw this.#inFlightError;
+  }
+
+  #sync(): void {
+    try {
+      this.#file.sync();
+    } catch (error) {
+      // The kernel may have dropped the pages and called them clean: syncing again would prove nothing.
+      this.#broken = true;
+      throw new SnapError(
+        'SNAP_IO',
+        `the disk could not make pack ${this.number} durable; what was being saved is not, and saving goes on in a new pack`,
+        { pack: this.number, cause: error },
+      );
+    }
+  }
+}
+
+/** How small records are stored: as they are. */
+export const PLAIN = { codec: Codec.raw, filter: Filter.none, flags: 0 } as const;
+
+const ZEROS = Buffer.alloc(8);
+
+/** The payload's checksum; of a payload stored raw the id already is the hash. */
+function checkOf(draft: Draft): Buffer {
+  const [only] = draft.stored;
+  if (draft.codec === Codec.raw && draft.filter === Filter.none) return draft.id;
+  if (draft.stored.length === 1 && only) return chunkIdOf(only);
+  const hash = new RunningHash();
+  for (const part of draft.stored) hash.update(part);
+  return hash.digest();
+}
+
+/** Lists what a pack holds by reading it back: what a footer says is what is there. */
+function footerOf(packs: Packs, pack: number, end: number): Buffer {
+  const content: FooterEntry[] = [];
+  const others: FooterEntry[] = [];
+  for (const { header } of packs.headers(pack, 0, end)) {
+    const list = header.type === RecordType.chunk || header.type === RecordType.page ? content : others;
+    list.push({ id: header.id, location: locationOf(header) });
+  }
+  return encodeFooter(content, others);
+}

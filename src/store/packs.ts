@@ -1,0 +1,186 @@
+/** Reading packs: open files, records checked before they are believed, scans, footers. */
+
+import { SnapError } from '../base/errors.js';
+import type { ChunkId } from '../base/ids.js';
+import { KiB } from '../base/sizes.js';
+import { chunkIdOf } from '../chunker/ids.js';
+import { decodeTrailer, Footer, type Location, TRAILER_BYTES } from '../format/pack.js';
+import {
+  CHECK_BYTES,
+  decodeHeader,
+  HEADER_BYTES,
+  MAX_FOOTER_BYTES,
+  RECORD_ALIGNMENT,
+  type RecordHeader,
+  RecordType,
+  recordBytes,
+} from '../format/record.js';
+import type { Io, IoFile } from '../io/io.js';
+import { readFully } from '../io/transfer.js';
+import { type Layout, packNumber } from './layout.js';
+
+/** Packs kept open for reading at once. */
+const OPEN_FILES = 32;
+/** Read ahead of a scan: a few hundred small records, or the header of the next large one. */
+const SCAN_BYTES = 256 * KiB;
+
+export class Packs {
+  readonly #io: Io;
+  readonly #layout: Layout;
+  /** In order of use: the first is the one to close. */
+  readonly #open = new Map<number, IoFile>();
+  #scratch = Buffer.allocUnsafeSlow(SCAN_BYTES);
+
+  constructor(io: Io, layout: Layout) {
+    this.#io = io;
+    this.#layout = layout;
+  }
+
+  /** Numbers of the packs there are, ascending. */
+  numbers(): number[] {
+    return this.#io
+      .list(this.#layout.packs)
+      .map(packNumber)
+      .filter((number) => number !== undefined)
+      .sort((a, b) => a - b);
+  }
+
+  file(pack: number): IoFile {
+    let file = this.#open.get(pack);
+    if (file) {
+      this.#open.delete(pack);
+    } else {
+      const path = this.#layout.pack(pack);
+      if (this.#io.stat(path)?.kind !== 'file') throw damaged(pack, 0, 'the file is missing');
+      if (this.#open.size >= OPEN_FILES) this.#closeOldest();
+      file = this.#io.open(path, 'read');
+    }
+    this.#open.set(pack, file);
+    return file;
+  }
+
+  size(pack: number): number {
+    return this.file(pack).size();
+  }
+
+  /**
+   * The stored bytes of a record, valid until the next call. They are checked against the location and the
+   * header; with `check`, against the payload's checksum too (a reader that verifies the id has no need of it).
+   */
+  readStored(location: Location, id: ChunkId | undefined, check: boolean): Buffer {
+    const { pack, offset, storedLength } = location;
+    const length = HEADER_BYTES + storedLength;
+    if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length);
+    const bytes = this.#scratch.subarray(0, length);
+    if (readFully(this.file(pack), bytes, offset) !== length)
+      throw damaged(pack, offset, 'the pack ends too early');
+    const header = decodeHeader(bytes, 0);
+    if (typeof header === 'string') throw damaged(pack, offset, `there is no record (${header})`);
+    if (
+      !isAt(header, pack, offset) ||
+      header.storedLength !== storedLength ||
+      header.type !== location.type
+    ) {
+      throw damaged(pack, offset, 'another record stands there');
+    }
+    if (id && !header.id.equals(id)) throw damaged(pack, offset, 'another record stands there');
+    const stored = bytes.subarray(HEADER_BYTES);
+    if (check && !checkMatches(header, stored)) throw damaged(pack, offset, 'its checksum is wrong');
+    return stored;
+  }
+
+  /** Header and payload of the record at an offset, or undefined where there is none that verifies. */
+  readRecord(pack: number, offset: number): { header: RecordHeader; payload: Buffer } | undefined {
+    const header = this.headerAt(pack, offset);
+    if (!header) return undefined;
+    const payload = Buffer.allocUnsafeSlow(header.storedLength);
+    if (readFully(this.file(pack), payload, offset + HEADER_BYTES) !== payload.length) return undefined;
+    return checkMatches(header, payload) ? { header, payload } : undefined;
+  }
+
+  /** The header at an offset, or undefined where there is none that verifies and belongs there. */
+  headerAt(pack: number, offset: number): RecordHeader | undefined {
+    const bytes = this.#scratch.subarray(0, HEADER_BYTES);
+    if (readFully(this.file(pack), bytes, offset) !== HEADER_BYTES) return undefined;
+    const header = decodeHeader(bytes, 0);
+    return typeof header !== 'string' && isAt(header, pack, offset) ? header : undefined;
+  }
+
+  /** Headers of the records from `start`, one after another, until one does not verify or `end` is reached. */
+  *headers(pack: number, start: number, end: number): Generator<{ header: RecordHeader; raw: Buffer }> {
+    const file = this.file(pack);
+    const window = Buffer.allocUnsafeSlow(SCAN_BYTES);
+    let windowStart = 0;
+    let windowLength = 0;
+    for (let offset = start; offset + HEADER_BYTES <= end; ) {
+      if (offset < windowStart || offset + HEADER_BYTES > windowStart + windowLength) {
+        windowStart = offset;
+        windowLength = readFully(file, window.subarray(0, Math.min(SCAN_BYTES, end - offset)), offset);
+      }
+      const at = offset - windowStart;
+      const header = decodeHeader(window.subarray(0, windowLength), at);
+      if (typeof header === 'string' || !isAt(header, pack, offset)) return;
+      const next = offset + recordBytes(header.storedLength);
+      if (next > end) return;
+      yield { header, raw: window.subarray(at, at + HEADER_BYTES) };
+      offset = next;
+    }
+  }
+
+  /** Offset of the next record at or after `start` that verifies, or undefined: the way past a damaged one. */
+  resync(pack: number, start: number, end: number): number | undefined {
+    const file = this.file(pack);
+    const window = Buffer.allocUnsafeSlow(SCAN_BYTES);
+    for (let from = start; from + HEADER_BYTES <= end; from += SCAN_BYTES - HEADER_BYTES) {
+      const length = readFully(file, window.subarray(0, Math.min(SCAN_BYTES, end - from)), from);
+      for (let at = 0; at + HEADER_BYTES <= length; at += RECORD_ALIGNMENT) {
+        const header = decodeHeader(window.subarray(0, length), at);
+        if (typeof header !== 'string' && isAt(header, pack, from + at)) return from + at;
+      }
+    }
+    return undefined;
+  }
+
+  /** The footer of a sealed pack, or undefined where the pack has none that verifies. */
+  footer(pack: number): Footer | undefined {
+    const size = this.size(pack);
+    if (size < TRAILER_BYTES + HEADER_BYTES) return undefined;
+    const trailer = Buffer.allocUnsafe(TRAILER_BYTES);
+    if (readFully(this.file(pack), trailer, size - TRAILER_BYTES) !== TRAILER_BYTES) return undefined;
+    const offset = decodeTrailer(trailer);
+    if (offset === undefined || size - offset > MAX_FOOTER_BYTES) return undefined;
+    const record = this.readRecord(pack, offset);
+    return record?.header.type === RecordType.footer ? new Footer(record.payload, pack) : undefined;
+  }
+
+  /** Forgets a file, because it was truncated, removed or replaced. */
+  drop(pack: number): void {
+    this.#open.get(pack)?.close();
+    this.#open.delete(pack);
+  }
+
+  close(): void {
+    for (const file of this.#open.values()) file.close();
+    this.#open.clear();
+  }
+
+  #closeOldest(): void {
+    const oldest = this.#open.keys().next();
+    if (!oldest.done) this.drop(oldest.value);
+  }
+}
+
+function isAt(header: RecordHeader, pack: number, offset: number): boolean {
+  return header.pack === pack && header.offset === offset;
+}
+
+export function checkMatches(header: RecordHeader, stored: Buffer): boolean {
+  return chunkIdOf(stored).compare(header.check, 0, CHECK_BYTES, 0, CHECK_BYTES) === 0;
+}
+
+export function damaged(pack: number, offset: number, reason: string): SnapError {
+  return new SnapError('SNAP_CORRUPT', `pack ${pack} is damaged at byte ${offset}: ${reason}`, {
+    pack,
+    offset,
+  });
+}

@@ -1,0 +1,180 @@
+/**
+ * The tree of one region while it is being saved again and again: every chunk id, and every page as it was last
+ * stored, so that a save hashes and writes only the pages above a changed chunk.
+ *
+ * Levels: level 0 lists chunks; level k lists the pages over level k-1, PAGE_ENTRIES to a page. The lowest level
+ * of at most ROOT_ENTRIES entries is the root, which the manifest holds itself.
+ *
+ * A tree belongs to a line of saves that all succeeded. After a failed one it is thrown away and loaded again,
+ * because ids in it may belong to records that were rolled back.
+ */
+
+import type { ChunkId } from '../base/ids.js';
+import { type Entry, EntryList, decodePage, PAGE_ENTRIES } from '../format/page.js';
+import { Chunking, ROOT_ENTRIES, type Tree } from '../format/tree.js';
+import type { PatchBase, Store } from './store.js';
+
+export class RegionTree {
+  readonly chunkBytes: number;
+  #byteLength = 0;
+  readonly #levels: EntryList[] = [new EntryList()];
+  /** `#bases[k][g]`: the page over group g of level k, as last stored in full. */
+  readonly #bases: (PatchBase | undefined)[][] = [[]];
+  /** `#changed[k]`: groups of level k whose page has to be made anew. */
+  readonly #changed: Set<number>[] = [new Set()];
+
+  constructor(chunkBytes: number) {
+    this.chunkBytes = chunkBytes;
+  }
+
+  /** The tree as an earlier save of this or another process left it. */
+  static load(store: Store, tree: Tree): RegionTree {
+    const loaded = new RegionTree(tree.chunkBytes);
+    loaded.#byteLength = tree.byteLength;
+    let entries = tree.entries;
+    for (let height = tree.height; height >= 0; height--) {
+      loaded.#levels[height] = listOf(entries);
+      loaded.#changed[height] = new Set();
+      loaded.#bases[height] = [];
+      if (height === 0) break;
+      const below: Entry[] = [];
+      const bases: PatchBase[] = [];
+      for (const [group, { id, byteLength }] of entries.entries()) {
+        const raw = store.readPage(id);
+        if (store.isWhole(id)) bases[group] = { id, raw };
+        below.push(...decodePage(raw, height - 1, byteLength).toArray());
+      }
+      loaded.#bases[height - 1] = bases;
+      entries = below;
+    }
+    return loaded;
+  }
+
+  get byteLength(): number {
+    return this.#byteLength;
+  }
+
+  /** Makes the region this long. New chunks, and a last one whose length changed, must be set before `store`. */
+  resize(byteLength: number): void {
+    const count = Math.ceil(byteLength / this.chunkBytes);
+    const before = this.#chunks.count;
+    if (count !== before) {
+      this.#chunks.resize(count);
+      this.#touch(0, Math.max(0, Math.min(count, before) - 1));
+    }
+    this.#byteLength = byteLength;
+  }
+
+  /** True where the chunk at `index` has this id and still has the length the region gives it. */
+  has(index: number, id: ChunkId): boolean {
+    return index < this.#chunks.count && this.#chunks.id(index).equals(id);
+  }
+
+  set(index: number, id: ChunkId): void {
+    const start = index * this.chunkBytes;
+    this.#chunks.set(index, id, Math.min(this.chunkBytes, this.#byteLength - start));
+    this.#touch(0, index);
+  }
+
+  /** Stores the pages that changed; returns the tree and how many bytes were appended. */
+  store(store: Store): { tree: Tree; written: number } {
+    let written = 0;
+    let level = 0;
+    while (this.#level(level).count > ROOT_ENTRIES) {
+      written += this.#storeLevel(store, level);
+      level++;
+    }
+    this.#changed[level]?.clear();
+    const tree: Tree = {
+      byteLength: this.#byteLength,
+      chunking: Chunking.fixed,
+      chunkBytes: this.chunkBytes,
+      height: level,
+      entries: this.#level(level).toArray(),
+    };
+    return { tree, written };
+  }
+
+  get #chunks(): EntryList {
+    return this.#level(0);
+  }
+
+  #level(level: number): EntryList {
+    this.#levels[level] ??= new EntryList();
+    return this.#levels[level];
+  }
+
+  #touch(level: number, index: number): void {
+    this.#changed[level] ??= new Set();
+    this.#changed[level].add(Math.floor(index / PAGE_ENTRIES));
+  }
+
+  /** Stores the changed pages over a level and enters them in the level above. */
+  #storeLevel(store: Store, level: number): number {
+    const entries = this.#level(level);
+    const above = this.#level(level + 1);
+    const groups = Math.ceil(entries.count / PAGE_ENTRIES);
+    // A level that was the root until now has no pages yet: all of them are to be made.
+    const firstNew = Math.min(above.count, groups);
+    if (above.count !== groups) {
+      above.resize(groups);
+      this.#touch(level + 1, Math.max(0, firstNew - 1));
+    }
+    this.#changed[level] ??= new Set();
+    const changed = this.#changed[level];
+    for (let group = firstNew; group < groups; group++) changed.add(group);
+    this.#bases[level] ??= [];
+    const bases = this.#bases[level];
+    bases.length = Math.min(bases.length, groups);
+    let written = 0;
+    for (const group of [...changed].sort((a, b) => a - b)) {
+      if (group >= groups) continue;
+      const start = group * PAGE_ENTRIES;
+      const end = Math.min(start + PAGE_ENTRIES, entries.count);
+      const raw = entries.toPage(level, start, end);
+      const page = store.putPage(raw, bases[group]);
+      if (!page.patched) bases[group] = { id: page.id, raw };
+      written += page.written;
+      above.set(group, page.id, entries.total(start, end));
+      this.#touch(level + 1, group);
+    }
+    changed.clear();
+    return written;
+  }
+}
+
+/** Calls `visit` with every chunk of a tree, in order, checking that the tree is what its root says. */
+export function visitChunks(
+  store: Store,
+  tree: Tree,
+  visit: (id: ChunkId, offset: number, byteLength: number) => void,
+): void {
+  let offset = 0;
+  const walk = (height: number, entries: EntryList): void => {
+    for (let index = 0; index < entries.count; index++) {
+      const id = entries.id(index);
+      const byteLength = entries.byteLength(index);
+      if (height === 0) {
+        visit(id, offset, byteLength);
+        offset += byteLength;
+      } else {
+        walk(height - 1, decodePage(store.readPage(id), height - 1, byteLength));
+      }
+    }
+  };
+  walk(tree.height, listOf(tree.entries));
+}
+
+/** Fills `target`, which must have the region's length, with the verified bytes of a region. */
+export function readRegion(store: Store, tree: Tree, target: Buffer): void {
+  visitChunks(store, tree, (id, offset, byteLength) => {
+    store.readChunk(id, target.subarray(offset, offset + byteLength));
+  });
+}
+
+function listOf(entries: readonly Entry[]): EntryList {
+  const list = new EntryList();
+  list.resize(entries.length);
+  for (const [index, entry] of entries.entries()) list.set(index, entry.id, entry.byteLength);
+  return list;
+}

@@ -1,0 +1,497 @@
+/**
+ * A store: packs that are the truth, an index beside them, and one commit at a time.
+ *
+ * Invariants
+ *  - what a commit made durable stays readable until gc removes it
+ *  - a chunk counts as known only when its record is durable, or precedes in the same commit
+ *  - the index learns of records only after they are durable
+ *  - a failed save leaves nothing behind: everything since the last commit is rolled back
+ *
+ * Not for two threads: the owner's writer thread calls it, one save at a time.
+ */
+
+import { invariant, SnapError } from '../base/errors.js';
+import { type ChunkId, chunkKey, type SnapshotId } from '../base/ids.js';
+import { MiB } from '../base/sizes.js';
+import { chunkIdOf } from '../chunker/ids.js';
+import { DEFAULT_LEVEL, findCompressor } from '../compress/compressor.js';
+import { Encoding } from '../compress/encoding.js';
+import { WRITER_ID_BYTES } from '../format/commit.js';
+import type { Descriptor } from '../format/descriptor.js';
+import { decodeManifest, encodeManifest, type Manifest } from '../format/manifest.js';
+import { encodeForget, encodeTag, encodeTiming } from '../format/notes.js';
+import { encodePackHeader, type Footer, type Location } from '../format/pack.js';
+import { makePatch } from '../format/patch.js';
+import { Codec, Filter, RecordFlag, RecordType, recordBytes } from '../format/record.js';
+import { toSnapError } from '../io/failure.js';
+import type { Io } from '../io/io.js';
+import { checkUsable, createStore, findStore, makeFolders } from './folder.js';
+import { type Committed, Index, type Summary } from './index.js';
+import { type CleanState, hashIndex, readSeal, sealHolds, writeSeal } from './index-seal.js';
+import { type KeyValues, memoryKeyValues, openLevel } from './key-values.js';
+import { Layout } from './layout.js';
+import { acquireLock, type Lock } from './lock.js';
+import { type Chain, PackWriter, PLAIN } from './pack-writer.js';
+import { Packs } from './packs.js';
+import { RecordReader } from './record-reader.js';
+import { recover } from './recovery.js';
+import { rewriteSpan } from './rewrite.js';
+import type { Damage } from './scan.js';
+
+/** A pack is sealed when a commit has taken it past this. */
+const PACK_BYTES = 256 * MiB;
+
+export interface StoreOptions {
+  io: Io;
+  directory: string;
+  create: boolean;
+  readOnly: boolean;
+  compression: { level: number } | false;
+  /** Told of what is odd but not fatal. */
+  onWarning(warning: StoreWarning): void;
+  /** Smaller packs, so that a test can roll them. */
+  packBytes?: number;
+  /** Keep the index in memory and take no lock: for a simulated disk, which LevelDB cannot use. */
+  simulated?: boolean;
+}
+
+export interface StoreWarning {
+  kind: 'damage' | 'index' | 'compression';
+  message: string;
+  pack?: number;
+  offset?: number;
+}
+
+/** What a put did. */
+export interface Stored {
+  id: ChunkId;
+  /** Bytes appended; 0 where the record was known. */
+  written: number;
+}
+
+/** A page that a new version of it may be stored as a patch of; stored in full itself. */
+export interface PatchBase {
+  id: ChunkId;
+  raw: Buffer;
+}
+
+export class Store {
+  readonly directory: string;
+  readonly descriptor: Descriptor;
+  readonly readOnly: boolean;
+  readonly #io: Io;
+  readonly #layout: Layout;
+  readonly #packs: Packs;
+  readonly #reader: RecordReader;
+  readonly #encoding: Encoding;
+  readonly #onWarning: (warning: StoreWarning) => void;
+  readonly #packBytes: number;
+  readonly #writerId: Buffer;
+  readonly #lock: Lock | undefined;
+  readonly #sealsIndex: boolean;
+  #index: Index;
+  #footers = new Map<number, Footer>();
+  #chain: Chain;
+  #writer: PackWriter | undefined;
+  /** Number of the last pack and how much of it counts, for the header of the next. */
+  #lastPack: { number: number; end: number };
+  #uncommitted = new Map<string, Location>();
+  #records: Committed[] = [];
+
+  static async open(options: StoreOptions): Promise<Store> {
+    const layout = new Layout(options.directory);
+    const { io } = options;
+    let descriptor = findStore(io, layout);
+    if (!descriptor && (options.readOnly || !options.create)) {
+      throw new SnapError('SNAP_NOT_FOUND', `there is no store at ${layout.root}`, { path: layout.root });
+    }
+    if (descriptor) checkUsable(descriptor, options.readOnly);
+    let lock: Lock | undefined;
+    try {
+      if (!options.readOnly) {
+        makeFolders(io, layout);
+        if (!options.simulated) lock = await acquireLock(io, layout);
+        // Two processes may create at once: whoever holds the lock looks again.
+        descriptor = findStore(io, layout) ?? createStore(io, layout);
+      }
+      invariant(descriptor, 'a store without a descriptor');
+      const store = new Store(options, layout, descriptor, lock);
+      await store.#start(options);
+      return store;
+    } catch (error) {
+      await lock?.release();
+      throw toSnapError(error, `opening ${layout.root}`);
+    }
+  }
+
+  private constructor(options: StoreOptions, layout: Layout, descriptor: Descriptor, lock: Lock | undefined) {
+    this.directory = layout.root;
+    this.descriptor = descriptor;
+    this.readOnly = options.readOnly;
+    this.#io = options.io;
+    this.#layout = layout;
+    this.#lock = lock;
+    this.#onWarning = options.onWarning;
+    this.#packBytes = options.packBytes ?? PACK_BYTES;
+    this.#writerId = options.io.random(WRITER_ID_BYTES);
+    this.#sealsIndex = !options.readOnly && !options.simulated;
+    this.#packs = new Packs(options.io, layout);
+    const compression = options.compression;
+    const compressor = findCompressor(compression ? compression.level : DEFAULT_LEVEL);
+    this.#encoding = new Encoding(compressor, compression !== false);
+    this.#reader = new RecordReader(this.#packs, this.#encoding, (id) => this.locate(id));
+    this.#index = this.#newIndex(memoryKeyValues());
+    this.#chain = { sequence: 1, commitNumber: 0, commitId: EMPTY_ID };
+    this.#lastPack = { number: 0, end: 0 };
+    if (compressor.name === 'none' && compression !== false && !options.readOnly) {
+      options.onWarning({
+        kind: 'compression',
+        message:
+          'no zstd here, so chunks are stored uncompressed; use Node >= 22.15, or allow the install script of zstd-napi and reinstall',
+      });
+    }
+  }
+
+  // ---- reading -----------------------------------------------------------------------------------
+
+  /** What is in the store, newest first; forgotten snapshots too. */
+  summaries(run?: string, below?: number): AsyncGenerator<Summary> {
+    return this.#index.summaries(run, below);
+  }
+
+  /** Names of all runs. */
+  runs(): Promise<string[]> {
+    return this.#index.runs();
+  }
+
+  byId(id: SnapshotId): Summary | undefined {
+    return this.#index.byId(id);
+  }
+
+  idsWithPrefix(digits: string, limit: number): Promise<SnapshotId[]> {
+    return this.#index.idsWithPrefix(digits, limit);
+  }
+
+  tagged(name: string): SnapshotId | undefined {
+    return this.#index.tag(name);
+  }
+
+  tags(): AsyncGenerator<{ name: string; snapshot: SnapshotId }> {
+    return this.#index.tags();
+  }
+
+  manifest(summary: Summary): Manifest {
+    return decodeManifest(this.#reader.readAt(summary.manifest));
+  }
+
+  /** Where a chunk or page lies, committed or about to be. */
+  locate(id: ChunkId): Location | undefined {
+    const location = this.#uncommitted.get(chunkKey(id)) ?? this.#index.locate(id);
+    if (location || this.#footers.size === 0) return location;
+    for (const footer of this.#footers.values()) {
+      const found = footer.find(id);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  /** The raw bytes of a page, checked against its id. */
+  readPage(id: ChunkId): Buffer {
+    return this.#reader.read(id, RecordType.page);
+  }
+
+  /** Fills `target` with a chunk, checked against its id; `target` must have the chunk's length. */
+  readChunk(id: ChunkId, target: Buffer): void {
+    this.#reader.readInto(id, RecordType.chunk, target);
+  }
+
+  /** True where a page is stored in full, so that another may be a patch of it. */
+  isWhole(id: ChunkId): boolean {
+    return this.locate(id)?.filter === Filter.none;
+  }
+
+  // ---- writing -----------------------------------------------------------------------------------
+
+  /** Makes ready for appending: to be called before the first put of a save. */
+  begin(): void {
+    invariant(!this.readOnly, 'writing to a store opened for reading');
+    const writer = this.#writer;
+    if (writer && !writer.broken && (writer.durableEnd < this.#packBytes || writer.pendingBytes > 0)) return;
+    if (writer) this.#closePack(writer);
+    this.#openNextPack();
+  }
+
+  /**
+   * Appends a chunk unless it is known. The id may be given where the caller has it already.
+   */
+  putChunk(raw: Buffer, id: ChunkId = chunkIdOf(raw)): Stored {
+    if (this.locate(id)) return { id, written: 0 };
+    const { codec, stored } = this.#encoding.encode(raw);
+    return this.#append(RecordType.chunk, id, raw.length, codec, Filter.none, 0, [stored]);
+  }
+
+  /** Appends a page unless it is known: as a patch of `base` where that is much smaller. */
+  putPage(raw: Buffer, base: PatchBase | undefined): Stored & { patched: boolean } {
+    const id = chunkIdOf(raw);
+    const known = this.locate(id);
+    if (known) return { id, written: 0, patched: known.filter !== Filter.none };
+    const patch = base && makePatch(base.raw, raw, raw.length >>> 1);
+    if (!base || !patch) {
+      const stored = this.#append(RecordType.page, id, raw.length, Codec.raw, Filter.none, 0, [raw]);
+      return { ...stored, patched: false };
+    }
+    const length = Buffer.allocUnsafe(4);
+    length.writeUInt32LE(patch.length);
+    const parts = [base.id, length, patch];
+    const flags = RecordFlag.hasBase;
+    const stored = this.#append(RecordType.page, id, raw.length, Codec.raw, Filter.patch, flags, parts);
+    return { ...stored, patched: true };
+  }
+
+  /** Bytes appended since the last commit. */
+  get pendingBytes(): number {
+    return this.#writer?.pendingBytes ?? 0;
+  }
+
+  /** A promise where the caller has to wait for the disk before putting `bytes` more. */
+  makeRoom(bytes: number): Promise<void> | undefined {
+    return this.#writer?.makeRoom(recordBytes(bytes));
+  }
+
+  putManifest(manifest: Omit<Manifest, 'sequence'>): Manifest {
+    const complete = { ...manifest, sequence: this.#chain.sequence };
+    this.#appendSmall(RecordType.manifest, encodeManifest(complete));
+    return complete;
+  }
+
+  putTag(name: string, snapshot: SnapshotId | undefined): void {
+    this.#appendSmall(RecordType.tag, encodeTag({ name, snapshot }));
+  }
+
+  putForget(snapshot: SnapshotId, forgotten: boolean): void {
+    this.#appendSmall(RecordType.forget, encodeForget({ snapshot, forgotten }));
+  }
+
+  putTiming(snapshot: SnapshotId, durableMs: number): void {
+    this.#appendSmall(RecordType.timing, encodeTiming({ snapshot, durableMs }));
+  }
+
+  /** Makes everything since the last commit durable, with one sync. On failure it is all undone. */
+  async commit(): Promise<void> {
+    const writer = this.#writer;
+    invariant(writer, 'a commit without begin');
+    try {
+      await writer.commit(this.#io.now());
+    } catch (error) {
+      await this.rollback();
+      throw error;
+    }
+    this.#lastPack = { number: writer.number, end: writer.durableEnd };
+    this.#index.apply(this.#records);
+    this.#records = [];
+    this.#uncommitted.clear();
+    void this.#index.flush();
+  }
+
+  /** Undoes everything since the last commit. */
+  async rollback(): Promise<void> {
+    this.#records = [];
+    this.#uncommitted.clear();
+    const writer = this.#writer;
+    if (!writer) return;
+    await writer.rollback();
+    if (writer.durableEnd > 0 || writer.broken) return;
+    // A pack in which nothing was ever committed lost its header with the rollback.
+    writer.close();
+    this.#writer = undefined;
+    this.#packs.drop(writer.number);
+    this.#io.remove(this.#layout.pack(writer.number));
+  }
+
+  /** Packs and their sizes in bytes, by number. */
+  packSizes(): Record<string, number> {
+    const sizes: Record<string, number> = {};
+    for (const number of this.#packs.numbers()) sizes[number] = this.#packs.size(number);
+    return sizes;
+  }
+
+  /** Bytes of the index's files; 0 where it is in memory. */
+  indexBytes(): number {
+    if (!this.#io.stat(this.#layout.index)) return 0;
+    const names = this.#io.list(this.#layout.index);
+    return names.reduce((sum, name) => sum + (this.#io.stat(`${this.#layout.index}/${name}`)?.size ?? 0), 0);
+  }
+
+  /** Closes cleanly: the index is sealed, so that the next open can trust it. Uncommitted records are dropped. */
+  async close(): Promise<void> {
+    if (this.#writer && this.#writer.pendingBytes > 0) await this.rollback();
+    this.#writer?.close();
+    try {
+      await this.#index.flush();
+      const settled = this.#index.settled;
+      await this.#index.close();
+      if (this.#sealsIndex && settled) writeSeal(this.#io, this.#layout, this.#cleanState());
+    } finally {
+      this.#packs.close();
+      await this.#lock?.release();
+    }
+  }
+
+  // ---- opening -----------------------------------------------------------------------------------
+
+  async #start(options: StoreOptions): Promise<void> {
+    if (this.readOnly || options.simulated) {
+      await this.#rebuild(memoryKeyValues(), undefined);
+      return;
+    }
+    const seal = readSeal(this.#io, this.#layout);
+    if (seal && sealHolds(this.#io, this.#layout, seal, this.packSizes())) {
+      const values = await openLevel(this.#layout.index, false).catch(() => undefined);
+      if (values) {
+        this.#io.remove(this.#layout.clean);
+        this.#resume(values, seal);
+        return;
+      }
+    }
+    if (seal) this.#io.remove(this.#layout.clean);
+    this.#io.removeFolder(this.#layout.index);
+    this.#io.makeFolder(this.#layout.index);
+    await this.#rebuild(await openLevel(this.#layout.index, true), seal);
+  }
+
+  #resume(values: KeyValues, seal: CleanState): void {
+    this.#index = this.#newIndex(values);
+    this.#chain = {
+      sequence: seal.sequence,
+      commitNumber: seal.commitNumber,
+      commitId: Buffer.from(seal.commitId, 'hex') as ChunkId,
+    };
+    const last = this.#packs.numbers().at(-1) ?? 0;
+    this.#lastPack = { number: last, end: seal.openPack === last ? seal.openEnd : (seal.packs[last] ?? 0) };
+    if (seal.openPack > 0) this.#appendTo(seal.openPack, seal.openEnd);
+  }
+
+  async #rebuild(values: KeyValues, seal: CleanState | undefined): Promise<void> {
+    this.#index = this.#newIndex(values);
+    const recovered = await recover(this.#packs, this.#index, {
+      store: Buffer.from(this.descriptor.uuid, 'hex'),
+      known: seal && { pack: seal.openPack, end: seal.openEnd },
+      indexSealed: !this.readOnly,
+    });
+    this.#chain = recovered.chain;
+    if (this.readOnly) this.#footers = recovered.footers;
+    for (const damage of recovered.damage) this.#warnOf(damage);
+    const last = this.#packs.numbers().at(-1) ?? 0;
+    this.#lastPack = { number: last, end: last === 0 ? 0 : this.#packs.size(last) };
+    const { open } = recovered;
+    if (!open) return;
+    this.#lastPack = { number: open.number, end: open.end };
+    if (this.readOnly) return;
+    // What no later commit proves to be synced may exist in memory only: write it again before building on it.
+    if (open.unproved) rewriteSpan(this.#io, this.#layout.pack(open.number), open.unproved);
+    if (open.setAside) {
+      this.#warnOf({ pack: open.number, offset: open.end, reason: 'it is set aside; a new pack is begun' });
+    } else if (open.end === 0) {
+      this.#packs.drop(open.number);
+      this.#io.remove(this.#layout.pack(open.number));
+      this.#lastPack = { number: open.number - 1, end: this.#lastEnd(open.number - 1) };
+    } else {
+      this.#appendTo(open.number, open.end);
+    }
+  }
+
+  #lastEnd(pack: number): number {
+    return pack > 0 && this.#io.stat(this.#layout.pack(pack)) ? this.#packs.size(pack) : 0;
+  }
+
+  #appendTo(number: number, end: number): void {
+    const file = this.#io.open(this.#layout.pack(number), 'write');
+    if (file.size() > end) file.truncate(end);
+    this.#writer = new PackWriter(number, file, end, this.#writerId, this.#chain);
+  }
+
+  #newIndex(values: KeyValues): Index {
+    return new Index(values, (error) => {
+      const message = `the index cannot be written (${toSnapError(error, 'writing it').message}); saves go on, and it is rebuilt when the store is next opened`;
+      this.#onWarning({ kind: 'index', message });
+    });
+  }
+
+  #warnOf({ pack, offset, reason }: Damage): void {
+    this.#onWarning({ kind: 'damage', message: `pack ${pack}, byte ${offset}: ${reason}`, pack, offset });
+  }
+
+  // ---- appending ---------------------------------------------------------------------------------
+
+  #openNextPack(): void {
+    const number = Math.max(this.#lastPack.number, this.#packs.numbers().at(-1) ?? 0) + 1;
+    try {
+      const file = this.#io.open(this.#layout.pack(number), 'create');
+      this.#writer = new PackWriter(number, file, 0, this.#writerId, this.#chain);
+      this.#io.syncFolder(this.#layout.packs);
+    } catch (error) {
+      throw toSnapError(error, `creating pack ${number}`);
+    }
+    const header = encodePackHeader({
+      store: Buffer.from(this.descriptor.uuid, 'hex'),
+      writer: this.#writerId,
+      time: this.#io.now(),
+      previousPack: this.#lastPack.number,
+      previousPackEnd: this.#lastPack.end,
+      lastCommitNumber: this.#chain.commitNumber,
+      lastCommit: this.#chain.commitId,
+    });
+    this.#appendSmall(RecordType.packHeader, header);
+  }
+
+  /** Seals a full pack; a broken one is left as it is, and the next header says how much of it counts. */
+  #closePack(writer: PackWriter): void {
+    if (!writer.broken) {
+      try {
+        writer.seal(this.#packs);
+      } catch (error) {
+        if (!writer.broken) throw error;
+      }
+    }
+    const end = writer.broken ? writer.durableEnd : this.#packs.size(writer.number);
+    this.#lastPack = { number: writer.number, end };
+    writer.close();
+    this.#writer = undefined;
+  }
+
+  #appendSmall(type: RecordType, payload: Buffer): void {
+    this.#append(type, chunkIdOf(payload), payload.length, Codec.raw, Filter.none, 0, [payload]);
+  }
+
+  #append(
+    type: RecordType,
+    id: ChunkId,
+    rawLength: number,
+    codec: Codec,
+    filter: Filter,
+    flags: number,
+    stored: readonly Buffer[],
+  ): Stored {
+    const writer = this.#writer;
+    invariant(writer, 'a put without begin');
+    const location = writer.append({ ...PLAIN, type, id, rawLength, codec, filter, flags, stored });
+    const isContent = type === RecordType.chunk || type === RecordType.page;
+    if (isContent) this.#uncommitted.set(chunkKey(id), location);
+    this.#records.push(isContent ? { id, location } : { id, location, payload: Buffer.concat(stored) });
+    return { id, written: recordBytes(location.storedLength) };
+  }
+
+  #cleanState(): CleanState {
+    return {
+      index: hashIndex(this.#io, this.#layout),
+      packs: this.packSizes(),
+      openPack: this.#writer && !this.#writer.broken ? this.#writer.number : 0,
+      openEnd: this.#writer && !this.#writer.broken ? this.#writer.durableEnd : 0,
+      sequence: this.#chain.sequence,
+      commitNumber: this.#chain.commitNumber,
+      commitId: this.#chain.commitId.toString('hex'),
+    };
+  }
+}
+
+const EMPTY_ID = Buffer.alloc(32) as ChunkId;

@@ -1,0 +1,89 @@
+/**
+ * One Snap as the writer thread sees it: its slots, and what its last save left to build the next on.
+ *
+ * Invariant: `base` and `trees` describe the same save, and every save since the last failure succeeded. A
+ * failure throws both away; the next save then hashes everything and builds on the last durable snapshot.
+ */
+
+import type { SnapshotId } from '../base/ids.js';
+import type { RegionKind } from '../format/kinds.js';
+import type { RegionTree } from '../store/region-tree.js';
+import { CapturedRegion } from './captured.js';
+import type { SlotLayout } from './protocol.js';
+
+/** A region or the skeleton of a capture, under the name its tree is kept by. */
+export interface NamedRegion {
+  name: string;
+  path: string;
+  kind: RegionKind;
+  bytes: CapturedRegion;
+}
+
+/** The capture that the next one is compared with; its slot is held for that. */
+export interface Base {
+  slot: number;
+  regions: Map<string, CapturedRegion>;
+}
+
+/** Not a path: paths of regions follow a letter that says what they are. */
+export const SKELETON_NAME = 'skeleton';
+
+export class Client {
+  readonly id: number;
+  readonly run: string;
+  readonly #slots: { segments: Buffer[]; layout: SlotLayout }[] = [];
+  /** The snapshot that the next save continues; undefined: not looked up yet, null: none. */
+  lineage: SnapshotId | null | undefined;
+  /** What `lineage` was when everything of it was durable. */
+  durableLineage: SnapshotId | null | undefined;
+  base: Base | undefined;
+  trees: Map<string, RegionTree> | undefined;
+
+  constructor(id: number, run: string) {
+    this.id = id;
+    this.run = run;
+  }
+
+  setSegments(slot: number, segments: readonly SharedArrayBuffer[]): void {
+    this.#slot(slot).segments = segments.map((segment) => Buffer.from(segment));
+  }
+
+  setLayout(slot: number, layout: SlotLayout): void {
+    this.#slot(slot).layout = layout;
+  }
+
+  /** What lies in a slot, skeleton first. */
+  captured(slot: number, skeletonBytes: number): NamedRegion[] {
+    const { segments, layout } = this.#slot(slot);
+    const skeleton: NamedRegion = {
+      name: SKELETON_NAME,
+      path: '',
+      kind: 'skeleton',
+      bytes: new CapturedRegion(segments, layout.skeleton, skeletonBytes),
+    };
+    const regions = layout.regions.map(({ path, kind, byteLength, extents }) => ({
+      name: nameOf(path),
+      path,
+      kind,
+      bytes: new CapturedRegion(segments, extents, byteLength),
+    }));
+    return [skeleton, ...regions];
+  }
+
+  /** Forgets what the last saves left, after one of them failed. */
+  reset(): void {
+    this.base = undefined;
+    this.trees = undefined;
+    this.lineage = this.durableLineage;
+  }
+
+  #slot(index: number): { segments: Buffer[]; layout: SlotLayout } {
+    this.#slots[index] ??= { segments: [], layout: { skeleton: [], regions: [] } };
+    return this.#slots[index];
+  }
+}
+
+/** The name that the tree of the region with this path is kept by. */
+export function nameOf(path: string): string {
+  return `region ${path}`;
+}

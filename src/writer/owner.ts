@@ -1,0 +1,276 @@
+/**
+ * The owner of a store as the caller's thread sees it: one writer thread, shared by every Snap of this process
+ * that opened the same folder.
+ *
+ * Invariants
+ *  - the process stays alive while anything is under way, and not a moment longer on our account
+ *  - when the process ends by itself, what was captured becomes durable first, within EXIT_LIMIT_MS
+ *  - when the writer thread dies, everything under way fails with SNAP_BROKEN, and so does what comes later
+ */
+
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { SnapError } from '../base/errors.js';
+import { canonicalPath } from '../io/machine.js';
+import { fromPlainError } from './plain-error.js';
+import { type FromWriter, type ToWriter, type Warning, Word, WORD_COUNT } from './protocol.js';
+import type { ThreadData } from './thread.js';
+
+/** How long the end of the process is held up for what was captured. */
+const EXIT_LIMIT_MS = 30_000;
+
+export interface OwnerOptions {
+  directory: string;
+  create: boolean;
+  readOnly: boolean;
+  compression: { level: number } | false;
+}
+
+/** What an owner tells one of its Snaps. */
+export interface ClientEvents {
+  released(slot: number): void;
+  durable(message: Extract<FromWriter, { type: 'durable' }>): void;
+  failed(ticket: number, error: Error): void;
+  warning(warning: Warning): void;
+  /** The writer thread is gone: nothing else will be told. */
+  broken(error: SnapError): void;
+}
+
+interface Waiting {
+  client: number;
+  resolve(result: unknown): void;
+  reject(error: Error): void;
+}
+
+const owners = new Map<string, Promise<Owner>>();
+
+export class Owner {
+  readonly #key: string;
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #words: Int32Array;
+  readonly #clients = new Map<number, ClientEvents>();
+  readonly #requests = new Map<number, Waiting>();
+  readonly #early: Warning[] = [];
+  readonly #onExit = () => this.#closeAtExit();
+  #opened: { resolve(): void; reject(error: Error): void } | undefined;
+  #closing: Promise<void> | undefined;
+  #closed: { resolve(): void; reject(error: Error): void } | undefined;
+  #broken: SnapError | undefined;
+  #lastClient = 0;
+  #lastRequest = 0;
+  #taken = 0;
+  /** Saves and requests under way: while there are any, the process waits for them. */
+  #busy = 0;
+  #lastTurn = performance.now();
+
+  /** The owner of a folder: the one this process has, or a new one. */
+  static async acquire(options: OwnerOptions): Promise<Owner> {
+    const path = canonicalPath(options.directory);
+    const writing = owners.get(keyOf(path, false));
+    // A reader in the process that owns the store reads through its owner.
+    if (options.readOnly && writing) return writing;
+    const key = keyOf(path, options.readOnly);
+    const existing = owners.get(key);
+    if (existing) {
+      const owner = await existing;
+      if (!owner.#broken && !owner.#closing) return owner;
+      await owner.#closing?.catch(() => {});
+      if (owners.get(key) === existing) owners.delete(key);
+      return Owner.acquire(options);
+    }
+    const opening = Owner.#open(key, { ...options, directory: path });
+    owners.set(key, opening);
+    opening.catch(() => owners.delete(key));
+    return opening;
+  }
+
+  static async #open(key: string, options: OwnerOptions): Promise<Owner> {
+    const owner = new Owner(key, options);
+    await new Promise<void>((resolve, reject) => {
+      owner.#opened = { resolve, reject };
+    });
+    owner.#opened = undefined;
+    owner.#settleRef();
+    return owner;
+  }
+
+  private constructor(key: string, options: OwnerOptions) {
+    this.#key = key;
+    this.#words = new Int32Array(new SharedArrayBuffer(WORD_COUNT * Int32Array.BYTES_PER_ELEMENT));
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    const data: ThreadData = { ...options, port: port2, words: this.#words };
+    this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
+      workerData: data,
+      transferList: [port2],
+      name: 'holdfast',
+      execArgv: [],
+    });
+    this.#worker.on('error', (error) => this.#break(error));
+    this.#worker.on('exit', () => this.#break(new Error('it ended')));
+    this.#worker.unref();
+    this.#port.on('message', (message: FromWriter) => {
+      this.#lastTurn = performance.now();
+      this.#take(message);
+    });
+    process.on('exit', this.#onExit);
+  }
+
+  /** Registers a Snap; the number names it in every message. */
+  attach(run: string, events: ClientEvents): number {
+    const client = ++this.#lastClient;
+    this.#clients.set(client, events);
+    this.send({ type: 'attach', client, run });
+    for (const warning of this.#early.splice(0)) events.warning(warning);
+    return client;
+  }
+
+  /** Lets a Snap go; the last one closes the store. */
+  async detach(client: number): Promise<void> {
+    this.#clients.delete(client);
+    if (this.#clients.size > 0) {
+      if (!this.#broken) this.send({ type: 'detach', client });
+      return;
+    }
+    owners.delete(this.#key);
+    await this.#close();
+  }
+
+  send(message: ToWriter, transfer: ArrayBuffer[] = []): void {
+    if (this.#broken) throw this.#broken;
+    this.#port.postMessage(message, transfer);
+  }
+
+  /** Counts a save that was sent, until it is durable or failed. */
+  saveBegan(): void {
+    this.#busy++;
+    if (this.#busy === 1) this.#port.ref();
+  }
+
+  async request(client: number, method: string, args: unknown[]): Promise<unknown> {
+    const request = ++this.#lastRequest;
+    this.send({ type: 'request', client, request, method, args });
+    this.saveBegan();
+    return new Promise((resolve, reject) => {
+      this.#requests.set(request, { client, resolve, reject });
+    });
+  }
+
+  /** Takes what the writer thread has posted, without waiting for the event loop. */
+  poll(): void {
+    while (this.#taken !== Atomics.load(this.#words, Word.posted)) {
+      const received = receiveMessageOnPort(this.#port);
+      if (!received) return;
+      this.#take(received.message as FromWriter);
+    }
+  }
+
+  /** Milliseconds since the event loop was last seen to turn. */
+  get sinceTurn(): number {
+    return performance.now() - this.#lastTurn;
+  }
+
+  turned(): void {
+    this.#lastTurn = performance.now();
+  }
+
+  #take(message: FromWriter): void {
+    this.#taken = (this.#taken + 1) | 0;
+    switch (message.type) {
+      case 'opened':
+        this.#opened?.resolve();
+        return;
+      case 'failed-to-open':
+        this.#forget();
+        this.#opened?.reject(fromPlainError(message.error));
+        return;
+      case 'released':
+        this.#clients.get(message.client)?.released(message.slot);
+        return;
+      case 'durable':
+        this.#done();
+        this.#clients.get(message.client)?.durable(message);
+        return;
+      case 'failed':
+        this.#done();
+        this.#clients.get(message.client)?.failed(message.ticket, fromPlainError(message.error));
+        return;
+      case 'reply':
+        this.#reply(message);
+        return;
+      case 'warning':
+        if (this.#clients.size === 0) this.#early.push(message.warning);
+        for (const events of this.#clients.values()) events.warning(message.warning);
+        return;
+      case 'closed':
+        this.#forget();
+        if (message.error) this.#closed?.reject(fromPlainError(message.error));
+        else this.#closed?.resolve();
+        return;
+      default:
+        throw new Error('holdfast: internal invariant broken: an unknown message from the writer thread');
+    }
+  }
+
+  #reply({ request, result, error }: Extract<FromWriter, { type: 'reply' }>): void {
+    const waiting = this.#requests.get(request);
+    this.#requests.delete(request);
+    this.#done();
+    if (error) waiting?.reject(fromPlainError(error));
+    else waiting?.resolve(result);
+  }
+
+  #done(): void {
+    this.#busy--;
+    this.#settleRef();
+  }
+
+  #settleRef(): void {
+    if (this.#busy === 0 && !this.#closing) this.#port.unref();
+  }
+
+  #close(): Promise<void> {
+    if (this.#broken) return Promise.resolve();
+    this.#closing ??= new Promise<void>((resolve, reject) => {
+      this.#closed = { resolve, reject };
+      this.#port.ref();
+      this.send({ type: 'close' });
+    });
+    return this.#closing;
+  }
+
+  /** At the end of the process no event loop turns any more: wait for the thread on a shared word. */
+  #closeAtExit(): void {
+    if (this.#broken) return;
+    if (!this.#closing) this.#port.postMessage({ type: 'close' } satisfies ToWriter);
+    Atomics.wait(this.#words, Word.closed, 0, EXIT_LIMIT_MS);
+  }
+
+  #break(cause: unknown): void {
+    if (this.#broken || Atomics.load(this.#words, Word.closed) === 1) return;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const error = new SnapError(
+      'SNAP_BROKEN',
+      `the writer thread died (${reason}); what was durable is safe: close this Snap and open the store again`,
+      { cause },
+    );
+    this.#broken = error;
+    this.#forget();
+    owners.delete(this.#key);
+    this.#opened?.reject(error);
+    this.#closed?.resolve();
+    for (const waiting of this.#requests.values()) waiting.reject(error);
+    this.#requests.clear();
+    for (const events of this.#clients.values()) events.broken(error);
+    this.#busy = 0;
+    this.#port.close();
+  }
+
+  #forget(): void {
+    process.off('exit', this.#onExit);
+  }
+}
+
+function keyOf(path: string, readOnly: boolean): string {
+  return `${readOnly ? 'r' : 'w'}:${path}`;
+}

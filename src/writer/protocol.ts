@@ -1,0 +1,134 @@
+/**
+ * What the caller's thread and the writer thread say to each other.
+ *
+ * Saves travel as small messages: the bytes lie in slots, shared memory that both see. The layout of a slot is
+ * sent only when it changed. Everything is handled in the order it was sent, so a request sees every save made
+ * before it. Whatever the writer thread posts, it counts in a shared word first: a loop that never yields reads
+ * that word at each save and knows whether there is anything to take from the port.
+ */
+
+import type { SnapErrorCode } from '../base/errors.js';
+import type { SnapshotId } from '../base/ids.js';
+import type { RegionKind } from '../format/kinds.js';
+import type { Program } from '../format/manifest.js';
+
+/** Indexes of the shared words (Int32Array). */
+export const Word = {
+  /** How many messages the writer thread has posted. */
+  posted: 0,
+  /** 1 once the writer thread has closed the store or could not open it, 2 once it ended any other way. */
+  closed: 1,
+} as const;
+export const WORD_COUNT = 2;
+
+/** Where a contiguous piece of captured bytes lies in a slot. */
+export interface Extent {
+  segment: number;
+  offset: number;
+  length: number;
+}
+
+/** A region in a slot; only its last extent may end elsewhere than on a multiple of PIECE_BYTES of the region. */
+export interface PlacedRegion {
+  path: string;
+  kind: RegionKind;
+  byteLength: number;
+  extents: Extent[];
+}
+
+export interface SlotLayout {
+  /** Capacity for the skeleton; its length comes with each save. */
+  skeleton: Extent[];
+  regions: PlacedRegion[];
+}
+
+/** Describes one capture. */
+export interface SaveJob {
+  ticket: number;
+  id: SnapshotId;
+  slot: number;
+  skeletonBytes: number;
+  step: number | undefined;
+  tags: string[];
+  /** JSON, or empty. */
+  meta: string;
+  program: Program;
+  stallMs: number;
+  /** Milliseconds since 1970, with fractions: both threads derive it from the same clock. */
+  savedAt: number;
+}
+
+export type ToWriter =
+  | { type: 'attach'; client: number; run: string }
+  | { type: 'detach'; client: number }
+  /** The memory of a slot: all of its segments. */
+  | { type: 'segments'; client: number; slot: number; segments: SharedArrayBuffer[] }
+  | { type: 'layout'; client: number; slot: number; layout: SlotLayout }
+  /** `hold`: keep the slot to compare the next save with; otherwise give it back once encoded. */
+  | { type: 'save'; client: number; job: SaveJob; hold: boolean }
+  /** Give back the slot that is held for comparison. */
+  | { type: 'release'; client: number }
+  /** The next save continues this snapshot. */
+  | { type: 'lineage'; client: number; snapshot: SnapshotId }
+  | { type: 'request'; client: number; request: number; method: string; args: unknown[] }
+  | { type: 'close' };
+
+export type FromWriter =
+  | { type: 'opened' }
+  | { type: 'failed-to-open'; error: PlainError }
+  | { type: 'released'; client: number; slot: number }
+  | { type: 'durable'; client: number; ticket: number; info: SnapshotInfo }
+  | { type: 'failed'; client: number; ticket: number; error: PlainError }
+  | { type: 'reply'; client: number; request: number; result?: unknown; error?: PlainError }
+  | { type: 'warning'; warning: Warning }
+  | { type: 'closed'; error?: PlainError };
+
+/** Something odd that is not an error: damage set aside, no compression, an index that cannot be written. */
+export interface Warning {
+  kind: string;
+  message: string;
+  pack?: number;
+  offset?: number;
+  snapshot?: string;
+}
+
+/** An error as it crosses threads. */
+export interface PlainError {
+  code: SnapErrorCode | undefined;
+  name: string;
+  message: string;
+  path?: string;
+  snapshot?: string;
+  pack?: number;
+  offset?: number;
+  pid?: number;
+  cause?: string;
+}
+
+/** What is known of a snapshot. Sizes in bytes, times in milliseconds. */
+export interface SnapshotInfo {
+  /** 32 hexadecimal digits. */
+  id: string;
+  run: string;
+  /** The snapshot this one was computed from, or undefined for the first. */
+  parent: string | undefined;
+  step: number | undefined;
+  /** Names that point at it now. */
+  tags: string[];
+  createdAt: Date;
+  /** Size of the state: skeleton and regions. */
+  logicalBytes: number;
+  /** Bytes of the chunks that differ from the parent's. */
+  changedBytes: number;
+  /** Bytes appended for it: new chunks and pages, compressed. */
+  storedBytes: number;
+  /** How long the caller was held. */
+  stallMs: number;
+  /** From `save` until it was durable; undefined where the process ended before noting it. */
+  durableMs: number | undefined;
+  /** The JSON given to `save`, or undefined. */
+  meta: unknown;
+  program: Program;
+  /** True after `forget`, until gc. */
+  forgotten: boolean;
+}

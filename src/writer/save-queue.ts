@@ -1,0 +1,130 @@
+/**
+ * Back-pressure: captures at once where a slot is free, else waits, skips or lets a newer save overtake.
+ *
+ * Invariants
+ *  - saves are captured in the order they were made
+ *  - every submitted save ends in exactly one of captured, skipped or refused
+ *  - while saves wait, none is captured out of turn
+ */
+
+import type { SnapshotId } from '../base/ids.js';
+import type { Program } from '../format/manifest.js';
+import type { Owner } from './owner.js';
+import type { SaveJob } from './protocol.js';
+import type { LiveRegion } from './slot.js';
+import type { CaptureResult, Slots } from './slots.js';
+
+export type OnBusy = 'wait' | 'skip' | 'coalesce';
+
+/** A state taken apart, ready to be copied. */
+export interface TakenApart {
+  skeleton: Uint8Array;
+  regions: LiveRegion[];
+}
+
+export interface Submission {
+  ticket: number;
+  id: SnapshotId;
+  onBusy: OnBusy;
+  step: number | undefined;
+  tags: string[];
+  meta: string;
+  program: Program;
+  /** `performance.now()` when `save` was called. */
+  calledAt: number;
+  /** Called when a slot is free, so that a save that waited captures the state as it then is. */
+  takeApart(): TakenApart;
+  captured(stallMs: number): void;
+  skipped(): void;
+  /** The state cannot be saved, or the wait was given up. */
+  refused(error: unknown): void;
+}
+
+export class SaveQueue {
+  readonly #owner: Owner;
+  readonly #client: number;
+  readonly #slots: Slots;
+  #waiting: Submission[] = [];
+
+  constructor(owner: Owner, client: number, slots: Slots) {
+    this.#owner = owner;
+    this.#client = client;
+    this.#slots = slots;
+  }
+
+  submit(save: Submission): void {
+    if (this.#waiting.length === 0 && this.#capture(save)) return;
+    if (save.onBusy === 'skip') {
+      save.skipped();
+      return;
+    }
+    if (save.onBusy === 'coalesce') {
+      const overtaken = this.#waiting.filter((other) => other.onBusy === 'coalesce');
+      this.#waiting = this.#waiting.filter((other) => other.onBusy !== 'coalesce');
+      for (const other of overtaken) other.skipped();
+    }
+    this.#waiting.push(save);
+  }
+
+  /** A slot came free: whoever waits first gets it. */
+  released(slot: number): void {
+    this.#slots.released(slot);
+    for (let next = this.#waiting[0]; next && this.#capture(next); next = this.#waiting[0]) this.#waiting.shift();
+  }
+
+  /** Gives up a save that still waits. */
+  abandon(ticket: number, reason: unknown): void {
+    const save = this.#waiting.find((other) => other.ticket === ticket);
+    this.#waiting = this.#waiting.filter((other) => other !== save);
+    save?.refused(reason);
+  }
+
+  /** Gives up everything that waits. */
+  abandonAll(reason: unknown): void {
+    for (const save of this.#waiting.splice(0)) save.refused(reason);
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** True when the save is settled: captured, or refused for what it is. */
+  #capture(save: Submission): boolean {
+    let result: CaptureResult;
+    try {
+      const { skeleton, regions } = save.takeApart();
+      result = this.#slots.capture(skeleton, regions);
+      if (result === 'release') this.#owner.send({ type: 'release', client: this.#client });
+      if (result === 'busy' || result === 'release') return false;
+      const stallMs = performance.now() - save.calledAt;
+      this.#send(save, skeleton.length, result, stallMs);
+      save.captured(stallMs);
+    } catch (error) {
+      save.refused(error);
+    }
+    return true;
+  }
+
+  #send(save: Submission, skeletonBytes: number, capture: Exclude<CaptureResult, string>, stallMs: number): void {
+    const owner = this.#owner;
+    const client = this.#client;
+    const { slot, hold, segments, layout } = capture;
+    const { ticket, id, step, tags, meta, program } = save;
+    const job: SaveJob = {
+      ticket,
+      id,
+      slot,
+      skeletonBytes,
+      step,
+      tags,
+      meta,
+      program,
+      stallMs,
+      savedAt: performance.timeOrigin + save.calledAt,
+    };
+    if (segments) owner.send({ type: 'segments', client, slot, segments });
+    if (layout) owner.send({ type: 'layout', client, slot, layout });
+    owner.send({ type: 'save', client, job, hold });
+    owner.saveBegan();
+  }
+}

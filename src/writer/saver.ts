@@ -1,0 +1,195 @@
+/**
+ * Turns one capture into records: compare, hash what differs, put what is new, then pages and manifest.
+ *
+ * The other slot is given back as soon as the comparison is done; this one becomes the base of the next save.
+ * Nothing here is durable until the caller commits.
+ */
+
+import type { SnapshotId } from '../base/ids.js';
+import { chunkBytesFor, visitChangedChunks } from '../chunker/fixed.js';
+import { chunkIdOf } from '../chunker/ids.js';
+import { encodeRegionTable, INLINE_TABLE_BYTES, type Manifest, type RegionEntry } from '../format/manifest.js';
+import { KiB } from '../base/sizes.js';
+import type { Tree } from '../format/tree.js';
+import { readRegionTable } from '../store/manifests.js';
+import { RegionTree } from '../store/region-tree.js';
+import type { Store } from '../store/store.js';
+import { type Client, type NamedRegion, nameOf, SKELETON_NAME } from './client.js';
+import type { SaveJob } from './protocol.js';
+
+/** The table of many regions changes in small places. */
+const TABLE_CHUNK_BYTES = 4 * KiB;
+const TABLE_NAME = 'table';
+
+export interface SaverHooks {
+  /** A slot is free to be filled again. */
+  released(client: Client, slot: number): void;
+  /** Called between chunks: lets the thread answer others. */
+  breathe(): Promise<void> | undefined;
+}
+
+/** Appends everything of one capture to the store's open commit; returns its manifest. */
+export async function save(
+  store: Store,
+  client: Client,
+  job: SaveJob,
+  hooks: SaverHooks,
+): Promise<Manifest> {
+  store.begin();
+  const captured = client.captured(job.slot, job.skeletonBytes);
+  const changed = compare(client, captured, hooks);
+  const { base: trees, parent } = await lineageOf(store, client);
+  const written = { changed: 0, stored: 0 };
+  const kept = new Map<string, RegionTree>();
+  const roots: Tree[] = [];
+  for (const [position, region] of captured.entries()) {
+    const tree = treeFor(region, trees);
+    kept.set(region.name, tree);
+    await putChunks(store, tree, region, changed[position], written, hooks);
+    const { tree: root, written: pages } = tree.store(store);
+    written.stored += pages;
+    roots.push(root);
+  }
+  const [skeleton, ...regionRoots] = roots as [Tree, ...Tree[]];
+  const entries = regionRoots.map((tree, index): RegionEntry => {
+    const { path, kind } = captured[index + 1] as NamedRegion;
+    return { path, kind, tree };
+  });
+  const table = await putTable(store, entries, trees.get(TABLE_NAME), kept, written);
+  const manifest = store.putManifest({
+    id: job.id,
+    run: client.run,
+    parent,
+    step: job.step,
+    createdAt: job.savedAt,
+    stallMs: job.stallMs,
+    logicalBytes: roots.reduce((sum, root) => sum + root.byteLength, 0),
+    changedBytes: written.changed,
+    storedBytes: written.stored,
+    program: job.program,
+    meta: job.meta,
+    skeleton,
+    regions: table,
+  });
+  for (const tag of job.tags) store.putTag(tag, job.id);
+  client.lineage = job.id;
+  client.trees = kept;
+  client.base = { slot: job.slot, regions: new Map(captured.map(({ name, bytes }) => [name, bytes])) };
+  return manifest;
+}
+
+/** For each region the chunks that may have changed, or undefined for all of them. Gives the other slot back. */
+function compare(
+  client: Client,
+  captured: readonly NamedRegion[],
+  hooks: SaverHooks,
+): (number[] | undefined)[] {
+  const { base } = client;
+  const changed = captured.map(({ name, kind, bytes }) => {
+    const previous = base?.regions.get(name);
+    if (!previous) return undefined;
+    const indexes: number[] = [];
+    visitChangedChunks(bytes, previous, chunkBytesFor(kind), (index) => indexes.push(index));
+    return indexes;
+  });
+  client.base = undefined;
+  if (base) hooks.released(client, base.slot);
+  return changed;
+}
+
+/** The trees to build on, and the snapshot they are of: from memory, or from the store after a start or failure. */
+async function lineageOf(
+  store: Store,
+  client: Client,
+): Promise<{ base: Map<string, RegionTree>; parent: SnapshotId | undefined }> {
+  if (client.lineage === undefined) client.lineage = await newestOf(store, client.run);
+  const parent = client.lineage ?? undefined;
+  client.trees ??= parent ? loadTrees(store, parent) : new Map();
+  return { base: client.trees, parent };
+}
+
+/** The newest snapshot of a run, or null. */
+export async function newestOf(store: Store, run: string): Promise<SnapshotId | null> {
+  for await (const summary of store.summaries(run)) if (!summary.forgotten) return summary.id;
+  return null;
+}
+
+function loadTrees(store: Store, id: SnapshotId): Map<string, RegionTree> {
+  const trees = new Map<string, RegionTree>();
+  const summary = store.byId(id);
+  if (!summary) return trees;
+  try {
+    const manifest = store.manifest(summary);
+    trees.set(SKELETON_NAME, RegionTree.load(store, manifest.skeleton));
+    for (const { path, tree } of readRegionTable(store, manifest)) {
+      trees.set(nameOf(path), RegionTree.load(store, tree));
+    }
+    return trees;
+  } catch {
+    // A parent that cannot be read is no reason not to save: everything then counts as changed.
+    return new Map();
+  }
+}
+
+function treeFor(region: NamedRegion, trees: Map<string, RegionTree>): RegionTree {
+  const chunkBytes = chunkBytesFor(region.kind);
+  const tree = trees.get(region.name);
+  return tree?.chunkBytes === chunkBytes ? tree : new RegionTree(chunkBytes);
+}
+
+/** Hashes the chunks that may have changed and puts those that have. */
+async function putChunks(
+  store: Store,
+  tree: RegionTree,
+  region: NamedRegion,
+  changed: readonly number[] | undefined,
+  written: { changed: number; stored: number },
+  hooks: SaverHooks,
+): Promise<void> {
+  const { bytes } = region;
+  const { chunkBytes } = tree;
+  tree.resize(bytes.byteLength);
+  const count = changed?.length ?? Math.ceil(bytes.byteLength / chunkBytes);
+  for (let position = 0; position < count; position++) {
+    const index = changed ? (changed[position] as number) : position;
+    const start = index * chunkBytes;
+    const raw = bytes.slice(start, Math.min(start + chunkBytes, bytes.byteLength));
+    const id = chunkIdOf(raw);
+    if (tree.has(index, id)) continue;
+    const room = store.makeRoom(raw.length);
+    if (room) await room;
+    written.changed += raw.length;
+    written.stored += store.putChunk(raw, id).written;
+    tree.set(index, id);
+    const pause = hooks.breathe();
+    if (pause) await pause;
+  }
+}
+
+/** The region table: in the manifest while small, else a tree of its own. */
+async function putTable(
+  store: Store,
+  entries: RegionEntry[],
+  previous: RegionTree | undefined,
+  kept: Map<string, RegionTree>,
+  written: { stored: number },
+): Promise<Manifest['regions']> {
+  const bytes = encodeRegionTable(entries);
+  if (bytes.length <= INLINE_TABLE_BYTES) return { inline: entries };
+  const tree = previous ?? new RegionTree(TABLE_CHUNK_BYTES);
+  kept.set(TABLE_NAME, tree);
+  tree.resize(bytes.length);
+  for (let index = 0; index * TABLE_CHUNK_BYTES < bytes.length; index++) {
+    const raw = bytes.subarray(index * TABLE_CHUNK_BYTES, (index + 1) * TABLE_CHUNK_BYTES);
+    const id = chunkIdOf(raw);
+    if (tree.has(index, id)) continue;
+    const room = store.makeRoom(raw.length);
+    if (room) await room;
+    written.stored += store.putChunk(raw, id).written;
+    tree.set(index, id);
+  }
+  const { tree: root, written: pages } = tree.store(store);
+  written.stored += pages;
+  return { count: entries.length, tree: root };
+}
+
