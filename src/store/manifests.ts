@@ -1,9 +1,9 @@
 /** What takes a manifest and the store to answer. */
 
 import { SnapError } from '../base/errors.js';
-import { availableMemory } from '../io/machine.js';
 import { decodeRegionTable, type Manifest, type RegionEntry } from '../format/manifest.js';
 import type { Tree } from '../format/tree.js';
+import { availableMemory } from '../io/machine.js';
 import { readRegion } from './region-tree.js';
 import type { Store } from './store.js';
 

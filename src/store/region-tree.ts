@@ -10,7 +10,7 @@
  */
 
 import type { ChunkId } from '../base/ids.js';
-import { type Entry, EntryList, decodePage, PAGE_ENTRIES } from '../format/page.js';
+import { decodePage, type Entry, EntryList, PAGE_ENTRIES } from '../format/page.js';
 import { Chunking, ROOT_ENTRIES, type Tree } from '../format/tree.js';
 import type { PatchBase, Store } from './store.js';
 

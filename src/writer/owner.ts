@@ -12,7 +12,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from '
 import { SnapError } from '../base/errors.js';
 import { canonicalPath } from '../io/machine.js';
 import { fromPlainError } from './plain-error.js';
-import { type FromWriter, type ToWriter, type Warning, Word, WORD_COUNT } from './protocol.js';
+import { type FromWriter, type ToWriter, type Warning, WORD_COUNT, Word } from './protocol.js';
 import type { ThreadData } from './thread.js';
 
 /** How long the end of the process is held up for what was captured. */

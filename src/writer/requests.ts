@@ -7,8 +7,8 @@
 import { SnapError } from '../base/errors.js';
 import { isSnapshotId, SHORTEST_ID_PREFIX, type SnapshotId } from '../base/ids.js';
 import type { Manifest } from '../format/manifest.js';
-import { checkFits, readBytes, readRegionTable } from '../store/manifests.js';
 import type { Summary } from '../store/index.js';
+import { checkFits, readBytes, readRegionTable } from '../store/manifests.js';
 import { readRegion } from '../store/region-tree.js';
 import type { Store } from '../store/store.js';
 import type { Client } from './client.js';
@@ -121,7 +121,8 @@ export const requests = {
   async region(store: Store, _client: Client, id: SnapshotId, index: number, form: BufferForm) {
     const summary = await find(store, id, '');
     const entry = readRegionTable(store, manifestOf(store, summary))[index];
-    if (!entry) throw new SnapError('SNAP_CORRUPT', `snapshot ${id} has no region ${index}`, { snapshot: id });
+    if (!entry)
+      throw new SnapError('SNAP_CORRUPT', `snapshot ${id} has no region ${index}`, { snapshot: id });
     const { byteLength } = entry.tree;
     checkFits(byteLength);
     const buffer = newBuffer(byteLength, form);
@@ -186,7 +187,14 @@ export const requests = {
         continue;
       }
       const { run, logicalBytes, changedBytes, storedBytes, id } = manifestOf(store, summary);
-      const entry = runs.get(run) ?? { run, snapshots: 0, logicalBytes: 0, changedBytes: 0, storedBytes: 0, newest: id };
+      const entry = runs.get(run) ?? {
+        run,
+        snapshots: 0,
+        logicalBytes: 0,
+        changedBytes: 0,
+        storedBytes: 0,
+        newest: id,
+      };
       runs.set(run, entry);
       for (const sums of [stats, entry]) {
         sums.snapshots++;
@@ -232,7 +240,15 @@ export function infoOf(summary: Summary, manifest: Manifest, tags: string[]): Sn
   };
 }
 
-function regionInfo({ path, kind, tree }: { path: string; kind: string; tree: { byteLength: number } }): RegionInfo {
+function regionInfo({
+  path,
+  kind,
+  tree,
+}: {
+  path: string;
+  kind: string;
+  tree: { byteLength: number };
+}): RegionInfo {
   return { path, kind, byteLength: tree.byteLength };
 }
 
@@ -293,7 +309,10 @@ async function find(store: Store, ref: SnapshotRef, run: string): Promise<Summar
     const matches = 'step' in ref ? summary.step === ref.step : summary.createdAt < ref.before.getTime();
     if (matches) return summary;
   }
-  throw new SnapError('SNAP_NOT_FOUND', `run ${run} has no snapshot of ${wanted}; snap ls lists what there is`);
+  throw new SnapError(
+    'SNAP_NOT_FOUND',
+    `run ${run} has no snapshot of ${wanted}; snap ls lists what there is`,
+  );
 }
 
 async function latest(store: Store, run: string): Promise<Summary> {
@@ -309,12 +328,19 @@ async function named(store: Store, ref: string): Promise<Summary> {
   const tagged = store.tagged(ref);
   const summary = tagged === undefined ? await byPrefix(store, ref) : store.byId(tagged);
   if (!summary) {
-    throw new SnapError('SNAP_NOT_FOUND', `there is no snapshot with the tag or id ${ref}; snap ls lists what there is`);
+    throw new SnapError(
+      'SNAP_NOT_FOUND',
+      `there is no snapshot with the tag or id ${ref}; snap ls lists what there is`,
+    );
   }
   if (summary.forgotten) {
-    throw new SnapError('SNAP_NOT_FOUND', `snapshot ${summary.id} was forgotten; unforget it to use it again`, {
-      snapshot: summary.id,
-    });
+    throw new SnapError(
+      'SNAP_NOT_FOUND',
+      `snapshot ${summary.id} was forgotten; unforget it to use it again`,
+      {
+        snapshot: summary.id,
+      },
+    );
   }
   return summary;
 }
@@ -322,10 +348,14 @@ async function named(store: Store, ref: string): Promise<Summary> {
 async function byPrefix(store: Store, text: string): Promise<Summary | undefined> {
   const digits = text.toLowerCase();
   if (isSnapshotId(digits)) return store.byId(digits);
-  if (!/^[0-9a-f]*$/.test(digits) || digits.length < SHORTEST_ID_PREFIX || digits.length > 32) return undefined;
+  if (!/^[0-9a-f]*$/.test(digits) || digits.length < SHORTEST_ID_PREFIX || digits.length > 32)
+    return undefined;
   const ids = await store.idsWithPrefix(digits, CANDIDATES);
   if (ids.length > 1) {
-    throw new SnapError('SNAP_AMBIGUOUS', `several snapshots begin with ${text}: ${ids.join(', ')}; give more digits`);
+    throw new SnapError(
+      'SNAP_AMBIGUOUS',
+      `several snapshots begin with ${text}: ${ids.join(', ')}; give more digits`,
+    );
   }
   return ids[0] && store.byId(ids[0]);
 }
@@ -338,7 +368,10 @@ type ResizableBuffers = {
   new (length: number, options: { maxByteLength: number }): ArrayBuffer;
 };
 
-function newBuffer(byteLength: number, { shared, maxByteLength }: BufferForm): ArrayBuffer | SharedArrayBuffer {
+function newBuffer(
+  byteLength: number,
+  { shared, maxByteLength }: BufferForm,
+): ArrayBuffer | SharedArrayBuffer {
   const kind = shared ? SharedArrayBuffer : ArrayBuffer;
   if (maxByteLength === undefined) return new kind(byteLength);
   return new (kind as unknown as ResizableBuffers)(byteLength, { maxByteLength });

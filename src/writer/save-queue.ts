@@ -12,7 +12,7 @@ import type { Program } from '../format/manifest.js';
 import type { Owner } from './owner.js';
 import type { SaveJob } from './protocol.js';
 import type { LiveRegion } from './slot.js';
-import type { CaptureResult, Slots } from './slots.js';
+import type { Capture, Slots } from './slots.js';
 
 export type OnBusy = 'wait' | 'skip' | 'coalesce';
 
@@ -69,7 +69,8 @@ export class SaveQueue {
   /** A slot came free: whoever waits first gets it. */
   released(slot: number): void {
     this.#slots.released(slot);
-    for (let next = this.#waiting[0]; next && this.#capture(next); next = this.#waiting[0]) this.#waiting.shift();
+    for (let next = this.#waiting[0]; next && this.#capture(next); next = this.#waiting[0])
+      this.#waiting.shift();
   }
 
   /** Gives up a save that still waits. */
@@ -90,10 +91,10 @@ export class SaveQueue {
 
   /** True when the save is settled: captured, or refused for what it is. */
   #capture(save: Submission): boolean {
-    let result: CaptureResult;
+    if (this.#slots.allBusy) return false;
     try {
       const { skeleton, regions } = save.takeApart();
-      result = this.#slots.capture(skeleton, regions);
+      const result = this.#slots.capture(skeleton, regions);
       if (result === 'release') this.#owner.send({ type: 'release', client: this.#client });
       if (result === 'busy' || result === 'release') return false;
       const stallMs = performance.now() - save.calledAt;
@@ -105,7 +106,7 @@ export class SaveQueue {
     return true;
   }
 
-  #send(save: Submission, skeletonBytes: number, capture: Exclude<CaptureResult, string>, stallMs: number): void {
+  #send(save: Submission, skeletonBytes: number, capture: Capture, stallMs: number): void {
     const owner = this.#owner;
     const client = this.#client;
     const { slot, hold, segments, layout } = capture;

@@ -6,10 +6,15 @@
  */
 
 import type { SnapshotId } from '../base/ids.js';
+import { KiB } from '../base/sizes.js';
 import { chunkBytesFor, visitChangedChunks } from '../chunker/fixed.js';
 import { chunkIdOf } from '../chunker/ids.js';
-import { encodeRegionTable, INLINE_TABLE_BYTES, type Manifest, type RegionEntry } from '../format/manifest.js';
-import { KiB } from '../base/sizes.js';
+import {
+  encodeRegionTable,
+  INLINE_TABLE_BYTES,
+  type Manifest,
+  type RegionEntry,
+} from '../format/manifest.js';
 import type { Tree } from '../format/tree.js';
 import { readRegionTable } from '../store/manifests.js';
 import { RegionTree } from '../store/region-tree.js';
@@ -29,12 +34,7 @@ export interface SaverHooks {
 }
 
 /** Appends everything of one capture to the store's open commit; returns its manifest. */
-export async function save(
-  store: Store,
-  client: Client,
-  job: SaveJob,
-  hooks: SaverHooks,
-): Promise<Manifest> {
+export async function save(store: Store, client: Client, job: SaveJob, hooks: SaverHooks): Promise<Manifest> {
   store.begin();
   const captured = client.captured(job.slot, job.skeletonBytes);
   const changed = compare(client, captured, hooks);
@@ -192,4 +192,3 @@ async function putTable(
   written.stored += pages;
   return { count: entries.length, tree: root };
 }
-

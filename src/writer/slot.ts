@@ -117,7 +117,10 @@ export class Slot {
 
   /** Where each size would go, and which segments that takes. */
   #plan(sizes: readonly number[]): Plan {
-    const plan = place(sizes, this.segments.map((segment) => segment.byteLength));
+    const plan = place(
+      sizes,
+      this.segments.map((segment) => segment.byteLength),
+    );
     if (plan.added.length === 0 || this.segments.length < MOST_SEGMENTS) return { ...plan, restart: false };
     return { ...place(sizes, []), restart: true };
   }
@@ -192,4 +195,3 @@ function placeable(skeletonBytes: number, regions: readonly LiveRegion[]): numbe
 function skeletonRoom(bytes: number): number {
   return roundUp(Math.ceil(bytes * SKELETON_SLACK), SKELETON_UNIT);
 }
-

@@ -71,15 +71,19 @@ export class Slots {
 
   /** Memory and layout of the slots as they are: for the writer thread after `prepare`. */
   describe(): { slot: number; segments: SharedArrayBuffer[]; layout: SlotLayout }[] {
-    return this.#slots.map((slot, index) => ({ slot: index, segments: [...slot.segments], layout: slot.layout }));
+    return this.#slots.map((slot, index) => ({
+      slot: index,
+      segments: [...slot.segments],
+      layout: slot.layout,
+    }));
   }
 
   released(slot: number): void {
     this.#busy[slot] = false;
   }
 
-  get allFree(): boolean {
-    return !this.#busy[0] && !this.#busy[1];
+  get allBusy(): boolean {
+    return this.#busy[0] && this.#busy[1];
   }
 
   /** Bytes of shared memory held. */
@@ -91,7 +95,9 @@ export class Slots {
   #freeSlot(skeletonBytes: number, regions: readonly LiveRegion[]): number | undefined {
     if (this.#busy[0]) return this.#busy[1] ? undefined : 1;
     if (this.#busy[1]) return 0;
-    return this.#slots[1].fits(skeletonBytes, regions) && !this.#slots[0].fits(skeletonBytes, regions) ? 1 : 0;
+    return this.#slots[1].fits(skeletonBytes, regions) && !this.#slots[0].fits(skeletonBytes, regions)
+      ? 1
+      : 0;
   }
 
   /** Checks that a slot may grow for a state, giving up the other slot's memory if need be. */

@@ -1,0 +1,60 @@
+/**
+ * What can be observed, through node:diagnostics_channel. Nothing is built or published while nobody listens.
+ *
+ *   holdfast:save:captured   { directory, run, id, step, stallMs, skipped }
+ *   holdfast:save:durable    { directory, info: SnapshotInfo }
+ *   holdfast:save:error      { directory, run, id, error: SnapError }
+ *   holdfast:warning         { directory, kind, message, pack?, offset?, snapshot? }
+ */
+
+import { channel } from 'node:diagnostics_channel';
+import type { SnapshotInfo, Warning } from '../writer/protocol.js';
+
+export interface CapturedMessage {
+  directory: string;
+  run: string;
+  id: string;
+  step: number | undefined;
+  stallMs: number;
+  skipped: boolean;
+}
+
+export interface DurableMessage {
+  directory: string;
+  info: SnapshotInfo;
+}
+
+export interface SaveErrorMessage {
+  directory: string;
+  run: string;
+  id: string;
+  error: Error;
+}
+
+export type WarningMessage = Warning & { directory: string };
+
+const captured = channel('holdfast:save:captured');
+const durable = channel('holdfast:save:durable');
+const failed = channel('holdfast:save:error');
+const warned = channel('holdfast:warning');
+
+export function publishCaptured(message: () => CapturedMessage): void {
+  if (captured.hasSubscribers) captured.publish(message());
+}
+
+export function publishDurable(message: () => DurableMessage): void {
+  if (durable.hasSubscribers) durable.publish(message());
+}
+
+export function publishError(message: () => SaveErrorMessage): void {
+  if (failed.hasSubscribers) failed.publish(message());
+}
+
+/** A warning is also a process warning, so that nobody has to subscribe to hear of damage. */
+export function publishWarning(message: WarningMessage): void {
+  if (warned.hasSubscribers) warned.publish(message);
+  process.emitWarning(`${message.directory}: ${message.message}`, {
+    type: 'HoldfastWarning',
+    code: `SNAP_${message.kind.toUpperCase()}`,
+  });
+}

@@ -1,0 +1,162 @@
+/** What callers may ask for, checked at the border so that the rooms inside need not. */
+
+import { MiB } from '../base/sizes.js';
+import { checkLevel } from '../compress/compressor.js';
+import type { Program } from '../format/manifest.js';
+import type { OnBusy } from '../writer/save-queue.js';
+import { checkRun, checkTag, detectProgram } from './names.js';
+
+/** Options of `Snap.open`. */
+export interface OpenOptions {
+  /** The lineage that saves extend and `latest` means. Default `'main'`. */
+  run?: string | undefined;
+  /** `false`: SNAP_NOT_FOUND where there is no store. Default `true`. */
+  create?: boolean | undefined;
+  /** Take no lock and write nothing; works beside a live owner. Default `false`. */
+  readOnly?: boolean | undefined;
+  /** What a save does while both slots are taken. Default `'wait'`. */
+  onBusy?: OnBusy | undefined;
+  /** Bytes that the slots may hold. Default: what the machine or container leaves. */
+  memoryLimit?: number | undefined;
+  /** Written into each snapshot. Default: from the nearest package.json. */
+  program?: { name: string; version: string } | undefined;
+  /** zstd level 1 (fast) to 19 (small), or `false`. Default level 1. The first Snap of a store in a process decides. */
+  compression?: { level: number } | false | undefined;
+  /** Classes whose instances a state may hold. */
+  classes?: Iterable<ClassLike> | undefined;
+  /** Aborts the opening. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A class, as `classes` takes it: its constructor is never called. */
+// biome-ignore lint/suspicious/noExplicitAny: constructors of any shape are welcome
+export type ClassLike = abstract new (...args: any[]) => object;
+
+/** Options of `save`. */
+export interface SaveOptions {
+  /** A name that points at this snapshot from now on. */
+  tag?: string | undefined;
+  /** More of them. */
+  tags?: readonly string[] | undefined;
+  /** The loop's counter; a safe integer. */
+  step?: number | undefined;
+  /** Small JSON that `info` and `list` give back. */
+  meta?: unknown;
+  /** Instead of the one given to `open`. */
+  onBusy?: OnBusy | undefined;
+  /** Resolve only when the snapshot is durable. */
+  durable?: boolean | undefined;
+  /** Gives up waiting; what was captured is written all the same. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface CheckedOpen {
+  run: string;
+  create: boolean;
+  readOnly: boolean;
+  onBusy: OnBusy;
+  memoryLimit: number | undefined;
+  program: Program;
+  compression: { level: number } | false;
+}
+
+export interface CheckedSave {
+  tags: string[];
+  step: number | undefined;
+  meta: string;
+  onBusy: OnBusy;
+}
+
+const LARGEST_META_BYTES = MiB;
+const BUSY_CHOICES: readonly string[] = ['wait', 'skip', 'coalesce'];
+const OPEN_NAMES: ReadonlySet<string> = new Set([
+  'run',
+  'create',
+  'readOnly',
+  'onBusy',
+  'memoryLimit',
+  'program',
+  'compression',
+  'classes',
+  'signal',
+]);
+const SAVE_NAMES: ReadonlySet<string> = new Set([
+  'tag',
+  'tags',
+  'step',
+  'meta',
+  'onBusy',
+  'durable',
+  'signal',
+]);
+
+export function checkOpenOptions(options: OpenOptions): CheckedOpen {
+  checkNames(options, OPEN_NAMES, 'Snap.open');
+  const { run = 'main', create = true, readOnly = false, memoryLimit, compression = { level: 1 } } = options;
+  checkRun(run);
+  if (memoryLimit !== undefined && !(Number.isSafeInteger(memoryLimit) && memoryLimit > 0)) {
+    throw new RangeError(`memoryLimit is ${memoryLimit}; it takes a whole number of bytes`);
+  }
+  if (compression !== false) checkLevel(compression.level);
+  return {
+    run,
+    create: checkBoolean(create, 'create'),
+    readOnly: checkBoolean(readOnly, 'readOnly'),
+    onBusy: checkOnBusy(options.onBusy ?? 'wait'),
+    memoryLimit,
+    program: checkProgram(options.program),
+    compression,
+  };
+}
+
+const NO_OPTIONS = { tags: [], step: undefined, meta: '' } as const;
+
+export function checkSaveOptions(options: SaveOptions | undefined, onBusy: OnBusy): CheckedSave {
+  if (options === undefined) return { ...NO_OPTIONS, tags: [], onBusy };
+  checkNames(options, SAVE_NAMES, 'save');
+  const { tag, tags = [], step } = options;
+  const names = tag === undefined ? [...tags] : [tag, ...tags];
+  for (const name of names) checkTag(name);
+  if (step !== undefined && !Number.isSafeInteger(step)) {
+    throw new RangeError(`step is ${String(step)}; it takes a safe integer`);
+  }
+  return { tags: names, step, meta: encodeMeta(options.meta), onBusy: checkOnBusy(options.onBusy ?? onBusy) };
+}
+
+function encodeMeta(meta: unknown): string {
+  if (meta === undefined) return '';
+  const json = JSON.stringify(meta);
+  if (json === undefined)
+    throw new TypeError('meta takes what JSON can hold: objects, arrays, strings, numbers');
+  if (Buffer.byteLength(json) > LARGEST_META_BYTES) {
+    throw new RangeError('meta is larger than 1 MiB; what is large belongs in the state');
+  }
+  return json;
+}
+
+function checkProgram(program: OpenOptions['program']): Program {
+  if (program === undefined) return detectProgram();
+  const { name, version } = program;
+  if (typeof name !== 'string' || typeof version !== 'string') {
+    throw new TypeError('program takes { name, version }, both strings');
+  }
+  return { name, version, node: process.version };
+}
+
+function checkOnBusy(choice: string): OnBusy {
+  if (BUSY_CHOICES.includes(choice)) return choice as OnBusy;
+  throw new TypeError(`onBusy is ${JSON.stringify(choice)}; it takes "wait", "skip" or "coalesce"`);
+}
+
+function checkBoolean(value: unknown, name: string): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new TypeError(`${name} takes true or false, not ${typeof value}`);
+}
+
+/** A mistyped option must not be taken for an absent one. */
+function checkNames(options: object, known: ReadonlySet<string>, where: string): void {
+  for (const name in options) {
+    if (!known.has(name))
+      throw new TypeError(`${where} has no option ${name}; there are: ${[...known].join(', ')}`);
+  }
+}

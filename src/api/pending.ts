@@ -1,0 +1,41 @@
+/** The saves that are neither durable nor failed yet. */
+
+import type { Ticket } from './ticket.js';
+
+export class PendingTickets {
+  readonly #pending = new Map<number, Ticket>();
+  #waiters: { upTo: number; resolve(): void }[] = [];
+  #last = 0;
+
+  /** Numbers rise in the order of the saves. */
+  add(make: (number: number) => Ticket): Ticket {
+    const ticket = make(++this.#last);
+    this.#pending.set(ticket.number, ticket);
+    return ticket;
+  }
+
+  settle(number: number): Ticket | undefined {
+    const ticket = this.#pending.get(number);
+    this.#pending.delete(number);
+    if (this.#waiters.length > 0) this.#wake();
+    return ticket;
+  }
+
+  numbers(): number[] {
+    return [...this.#pending.keys()];
+  }
+
+  /** Resolves when every save made so far is settled. */
+  allSettled(): Promise<void> {
+    if (this.#pending.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiters.push({ upTo: this.#last, resolve });
+    });
+  }
+
+  #wake(): void {
+    const [oldest = Number.POSITIVE_INFINITY] = this.#pending.keys();
+    for (const waiter of this.#waiters) if (waiter.upTo < oldest) waiter.resolve();
+    this.#waiters = this.#waiters.filter((waiter) => waiter.upTo >= oldest);
+  }
+}

@@ -1,0 +1,69 @@
+/** From a reference to a state: which regions it takes, their bytes, and the graph around them. */
+
+import { throwIfAborted } from '../base/abort.js';
+import type { SnapshotId } from '../base/ids.js';
+import {
+  type ClassRegistry,
+  decodeState,
+  inspectSkeleton,
+  type RegionSource,
+  regionsFor,
+} from '../state/index.js';
+import type { BufferForm, OpenedSnapshot, SnapshotRef } from '../writer/requests.js';
+
+/** Options of `restore` and `resume`. */
+export interface RestoreOptions {
+  /** A live state of the same shape, rewritten in place where it differs. Also how a WebAssembly.Memory comes back. */
+  into?: unknown;
+  /** Only these regions or subtrees, as in `['solver.grids[0].u']`. */
+  only?: readonly string[] | undefined;
+  /** The run that `latest`, `{ step }` and `{ before }` mean. Default: that of this Snap. */
+  run?: string | undefined;
+  signal?: AbortSignal | undefined;
+  /** Told after each region. */
+  onProgress?: ((progress: { doneBytes: number; totalBytes: number }) => void) | undefined;
+}
+
+type Request = (method: string, args: unknown[]) => Promise<unknown>;
+
+export async function readState(
+  request: Request,
+  registry: ClassRegistry,
+  ref: SnapshotRef,
+  options: RestoreOptions,
+): Promise<{ state: unknown; id: SnapshotId }> {
+  const { signal, only, onProgress } = options;
+  const opened = (await request('open', [ref, options.run])) as OpenedSnapshot;
+  const id = opened.info.id as SnapshotId;
+  const shapes = inspectSkeleton(opened.skeleton);
+  const wanted = only ? regionsFor(opened.skeleton, only) : shapes.map((_, index) => index);
+  const totalBytes = wanted.reduce((sum, index) => sum + (opened.regions[index]?.byteLength ?? 0), 0);
+  const regions: (RegionSource | undefined)[] = shapes.map(() => undefined);
+  let doneBytes = 0;
+  for (const index of wanted) {
+    throwIfAborted(signal);
+    const shape = shapes[index];
+    const form: BufferForm = { shared: shape?.shared ?? false };
+    if (shape?.maxByteLength !== undefined) form.maxByteLength = shape.maxByteLength;
+    const buffer = (await request('region', [id, index, form])) as RegionSource;
+    regions[index] = buffer;
+    doneBytes += buffer.byteLength;
+    onProgress?.({ doneBytes, totalBytes });
+  }
+  throwIfAborted(signal);
+  const state = decodeState(opened.skeleton, regions, registry, {
+    ...('into' in options && { into: options.into }),
+    ...(only && { only }),
+  });
+  return { state, id };
+}
+
+/** Throws a TypeError for what cannot name a snapshot. */
+export function checkRef(ref: unknown): asserts ref is SnapshotRef {
+  if (typeof ref === 'string' && ref !== '') return;
+  if (typeof ref === 'object' && ref !== null) {
+    if ('step' in ref && Number.isSafeInteger(ref.step)) return;
+    if ('before' in ref && ref.before instanceof Date && !Number.isNaN(ref.before.getTime())) return;
+  }
+  throw new TypeError('a snapshot is named by "latest", a tag, an id, { step: number } or { before: Date }');
+}

@@ -1,0 +1,440 @@
+/**
+ * Snap: what a program calls. One run of one store, on the caller's thread.
+ *
+ * Invariants
+ *  - a save is captured before `save` returns its promise wherever a slot is free
+ *  - saves become durable in the order they were made
+ *  - a failure in the background reaches the caller exactly once: through `ticket.durable` if anybody holds it,
+ *    else thrown by the next save, flush or close
+ */
+
+import { randomFillSync } from 'node:crypto';
+import { abortError, orAbort, throwIfAborted } from '../base/abort.js';
+import { SnapError } from '../base/errors.js';
+import { type SnapshotId, snapshotIdFromBytes } from '../base/ids.js';
+import { realIo } from '../io/real.js';
+import {
+  ClassRegistry,
+  StateEncoder,
+  snapDecode,
+  snapEncode,
+  snapMigrate,
+  snapName,
+  snapVersion,
+} from '../state/index.js';
+import { repairStore } from '../store/repair.js';
+import { Owner } from '../writer/owner.js';
+import type { SnapshotInfo } from '../writer/protocol.js';
+import type { ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
+import { SaveQueue } from '../writer/save-queue.js';
+import { Slots } from '../writer/slots.js';
+import { publishCaptured, publishDurable, publishError, publishWarning } from './channels.js';
+import { checkTag } from './names.js';
+import {
+  type CheckedOpen,
+  checkOpenOptions,
+  checkSaveOptions,
+  type OpenOptions,
+  type SaveOptions,
+} from './options.js';
+import { PendingTickets } from './pending.js';
+import { checkRef, type RestoreOptions, readState } from './reading.js';
+import { type SaveTicket, Ticket } from './ticket.js';
+
+/** How long a loop may go without turning the event loop before a save turns it. */
+const TURN_MS = 10;
+/** Ids are drawn in batches: one call of the system for many saves. */
+const ID_BATCH = 64;
+/** How many snapshots `resume` tries before it gives up. */
+const RESUME_CANDIDATES = 1000;
+
+export class Snap {
+  /** `static [Snap.encode](instance)`: what is saved of an instance, instead of its own fields. */
+  static readonly encode: typeof snapEncode = snapEncode;
+  /** `static [Snap.decode](data)`: makes an instance of what `encode` returned. */
+  static readonly decode: typeof snapDecode = snapDecode;
+  /** `static [Snap.version]`: a whole number; raise it when the fields change. */
+  static readonly version: typeof snapVersion = snapVersion;
+  /** `static [Snap.migrate](data, from)`: data of version `from` in today's form. */
+  static readonly migrate: typeof snapMigrate = snapMigrate;
+  /** `static [Snap.className]`: the name written to the store, where a minifier changes the class's own. */
+  static readonly className: typeof snapName = snapName;
+
+  /** The store's folder. */
+  readonly directory: string;
+  /** The lineage that saves extend and `latest` means. */
+  readonly run: string;
+  readonly #options: CheckedOpen;
+  readonly #owner: Owner;
+  readonly #client: number;
+  readonly #registry: ClassRegistry;
+  readonly #encoder: StateEncoder;
+  readonly #slots: Slots;
+  readonly #queue: SaveQueue;
+  readonly #tickets = new PendingTickets();
+  /** Failures that nobody has heard of yet, oldest first. */
+  readonly #unheard: Ticket[] = [];
+  #closed: Promise<void> | undefined;
+  #broken: SnapError | undefined;
+
+  /**
+   * Opens the store in a folder, making one where there is none.
+   *
+   * @throws SnapError SNAP_NOT_FOUND (not a store, or none and `create: false`), SNAP_LOCKED (another process
+   * owns it; `pid`), SNAP_FORMAT (a newer format), SNAP_CORRUPT, SNAP_IO
+   */
+  static async open(directory: string, options: OpenOptions = {}): Promise<Snap> {
+    if (typeof directory !== 'string' || directory === '') {
+      throw new TypeError('Snap.open takes the path of a folder, as in Snap.open("./checkpoints")');
+    }
+    const checked = checkOpenOptions(options);
+    const registry = new ClassRegistry(options.classes ?? []);
+    throwIfAborted(options.signal);
+    const { create, readOnly, compression } = checked;
+    const acquiring = Owner.acquire({ directory, create, readOnly, compression });
+    let snap: Snap | undefined;
+    const attaching = acquiring.then((owner) => {
+      snap = new Snap(directory, checked, owner, registry);
+      return snap;
+    });
+    try {
+      return await orAbort(attaching, options.signal);
+    } catch (error) {
+      // An abort must not leave the store owned by nobody's Snap.
+      attaching.then((late) => late.close()).catch(() => {});
+      throw error;
+    }
+  }
+
+  /**
+   * Rebuilds what can be rebuilt from the packs: the index, and the descriptor if it is gone. Takes the store
+   * for itself while it works.
+   *
+   * @throws SnapError SNAP_LOCKED, SNAP_NOT_FOUND, SNAP_IO
+   */
+  static async repair(directory: string): Promise<RepairReport> {
+    return repairStore(realIo, directory);
+  }
+
+  private constructor(directory: string, options: CheckedOpen, owner: Owner, registry: ClassRegistry) {
+    this.directory = directory;
+    this.run = options.run;
+    this.#options = options;
+    this.#owner = owner;
+    this.#registry = registry;
+    this.#encoder = new StateEncoder(registry);
+    this.#slots = new Slots(options.memoryLimit);
+    this.#client = owner.attach(options.run, {
+      released: (slot) => this.#queue.released(slot),
+      durable: ({ ticket, info }) => this.#durable(ticket, info),
+      failed: (ticket, error) => this.#failed(ticket, error),
+      warning: (warning) => publishWarning({ ...warning, directory }),
+      broken: (error) => this.#break(error),
+    });
+    this.#queue = new SaveQueue(owner, this.#client, this.#slots);
+  }
+
+  /** Sizes and touches the slots for a state like this one, so that the first save costs what later ones do. */
+  async prepare(state: unknown): Promise<void> {
+    this.#checkWritable();
+    this.#owner.poll();
+    const { skeleton, regions } = this.#encoder.encode(state);
+    this.#slots.prepare(skeleton.length, regions);
+    for (const { slot, segments, layout } of this.#slots.describe()) {
+      this.#owner.send({ type: 'segments', client: this.#client, slot, segments });
+      this.#owner.send({ type: 'layout', client: this.#client, slot, layout });
+    }
+  }
+
+  /**
+   * Captures the state and resolves: from then on it may be changed. Comparing, compressing and writing go on
+   * in the background; `ticket.durable` tells when they are done.
+   *
+   * @example
+   * await snap.save(state, { step: state.step, tag: 'best' });
+   *
+   * @throws SnapError SNAP_UNSUPPORTED (with the `path` of what cannot be saved), SNAP_TOO_LARGE, SNAP_CLOSED;
+   * or the failure of an earlier save that nobody has heard of, with this save's `ticket` on it
+   */
+  save(state: unknown, options?: SaveOptions): Promise<SaveTicket> {
+    const calledAt = performance.now();
+    try {
+      this.#checkWritable();
+      throwIfAborted(options?.signal);
+      const checked = checkSaveOptions(options, this.#options.onBusy);
+      this.#owner.poll();
+      const ticket = this.#tickets.add((number) => this.#newTicket(number, checked.step));
+      let captured = false;
+      let refusal: { error: unknown } | undefined;
+      let resolve: (() => void) | undefined;
+      const done = (): void => {
+        captured = true;
+        if (!ticket.skipped && !refusal) return this.#captured(ticket, resolve);
+        this.#tickets.settle(ticket.number);
+        if (!refusal) this.#captured(ticket, resolve);
+        else resolve?.();
+      };
+      this.#queue.submit({
+        ...checked,
+        ticket: ticket.number,
+        id: ticket.id,
+        program: this.#options.program,
+        calledAt,
+        takeApart: () => this.#encoder.encode(state),
+        captured: (stallMs) => {
+          ticket.stallMs = stallMs;
+          done();
+        },
+        skipped: () => {
+          ticket.skip();
+          done();
+        },
+        refused: (error) => {
+          refusal = { error };
+          done();
+        },
+      });
+      const waiting = captured ? undefined : new Promise<void>((settle) => (resolve = settle));
+      return this.#finishSave(ticket, options, waiting, () => refusal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Brings a state back, every byte checked against its chunk id. The next save continues that snapshot.
+   *
+   * @param ref `'latest'` (of this run), a tag, an id or at least 4 digits of one, `{ step }`, `{ before: Date }`
+   * @throws SnapError SNAP_NOT_FOUND, SNAP_AMBIGUOUS, SNAP_CORRUPT (naming snapshot and region), SNAP_MISMATCH
+   * (`into` does not fit), SNAP_UNSUPPORTED (a class that is not registered)
+   */
+  async restore<T = unknown>(ref: SnapshotRef = 'latest', options: RestoreOptions = {}): Promise<T> {
+    this.#checkOpen();
+    checkRef(ref);
+    throwIfAborted(options.signal);
+    const request = (method: string, args: unknown[]) => this.#request(method, args);
+    const { state, id } = await readState(request, this.#registry, ref, options);
+    if (!options.only && !this.#options.readOnly) {
+      this.#owner.send({ type: 'lineage', client: this.#client, snapshot: id });
+      await this.prepare(state);
+    }
+    return state as T;
+  }
+
+  /**
+   * The newest intact snapshot of this run, or `init()` where the run has none. A damaged one is passed over
+   * with a warning.
+   */
+  async resume<T>(init: () => T | Promise<T>, options: RestoreOptions = {}): Promise<T> {
+    this.#checkOpen();
+    if (typeof init !== 'function')
+      throw new TypeError('resume takes a function that makes the initial state');
+    const candidates = (await this.#request('candidates', [RESUME_CANDIDATES])) as SnapshotId[];
+    let first: SnapError | undefined;
+    for (const id of candidates) {
+      try {
+        return await this.restore<T>(id, options);
+      } catch (error) {
+        if (!(error instanceof SnapError) || error.code !== 'SNAP_CORRUPT') throw error;
+        first ??= error;
+        publishWarning({ kind: 'damage', directory: this.directory, message: error.message, snapshot: id });
+      }
+    }
+    if (first) throw first;
+    const state = await init();
+    if (!this.#options.readOnly) await this.prepare(state);
+    return state;
+  }
+
+  /** Snapshots, newest first: of all runs, or of `filter.run`. */
+  async *list(filter: ListFilter = {}): AsyncGenerator<SnapshotInfo, void, undefined> {
+    let below: number | undefined;
+    do {
+      const page = (await this.#request('list', [filter, below])) as {
+        infos: SnapshotInfo[];
+        below?: number;
+      };
+      yield* page.infos;
+      below = page.below;
+    } while (below !== undefined);
+  }
+
+  /** One snapshot, with its regions. */
+  async info(ref: SnapshotRef = 'latest'): Promise<SnapshotInfo & { regions: RegionInfo[] }> {
+    checkRef(ref);
+    return (await this.#request('info', [ref])) as SnapshotInfo & { regions: RegionInfo[] };
+  }
+
+  /** Makes a tag point at a snapshot; returns the snapshot's id. */
+  async tag(name: string, ref: SnapshotRef): Promise<string> {
+    this.#checkWritable();
+    checkTag(name);
+    checkRef(ref);
+    return (await this.#request('tag', [name, ref])) as string;
+  }
+
+  /** Removes a tag; the snapshot stays. */
+  async untag(name: string): Promise<void> {
+    this.#checkWritable();
+    await this.#request('untag', [name]);
+  }
+
+  /** All tags and the ids they point at. */
+  async tags(): Promise<Map<string, string>> {
+    return new Map(Object.entries((await this.#request('tags', [])) as Record<string, string>));
+  }
+
+  /** Drops a snapshot logically: it is found no more, until `unforget`. Returns its id. */
+  async forget(ref: SnapshotRef): Promise<string> {
+    this.#checkWritable();
+    checkRef(ref);
+    return (await this.#request('forget', [ref])) as string;
+  }
+
+  /** Undoes `forget`. */
+  async unforget(id: string): Promise<string> {
+    this.#checkWritable();
+    checkRef(id);
+    return (await this.#request('unforget', [id])) as string;
+  }
+
+  /** Sizes of the store, in bytes, and of each run in it. */
+  async stats(): Promise<StoreStats> {
+    return (await this.#request('stats', [])) as StoreStats;
+  }
+
+  /** Resolves when every save made so far is durable; throws a failure that nobody has heard of. */
+  async flush(): Promise<void> {
+    this.#checkOpen();
+    await this.#tickets.allSettled();
+    this.#throwUnheard();
+  }
+
+  /** Makes everything captured durable, then lets the store go. Calling it again is fine. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#tickets.allSettled();
+    await this.#owner.detach(this.#client);
+    this.#throwUnheard();
+  }
+
+  #newTicket(number: number, step: number | undefined): Ticket {
+    return new Ticket(number, nextId(), step, (looked) => {
+      const position = this.#unheard.indexOf(looked);
+      if (position >= 0) this.#unheard.splice(position, 1);
+    });
+  }
+
+  #captured(ticket: Ticket, resolve: (() => void) | undefined): void {
+    publishCaptured(() => ({
+      directory: this.directory,
+      run: this.run,
+      id: ticket.id,
+      step: ticket.step,
+      stallMs: ticket.stallMs,
+      skipped: ticket.skipped,
+    }));
+    resolve?.();
+  }
+
+  async #finishSave(
+    ticket: Ticket,
+    options: SaveOptions | undefined,
+    waiting: Promise<void> | undefined,
+    refusal: () => { error: unknown } | undefined,
+  ): Promise<SaveTicket> {
+    const signal = options?.signal;
+    if (waiting) {
+      const onAbort = () => this.#queue.abandon(ticket.number, abortError(signal as AbortSignal));
+      signal?.addEventListener('abort', onAbort, { once: true });
+      await waiting;
+      signal?.removeEventListener('abort', onAbort);
+    }
+    const refused = refusal();
+    if (refused) throw refused.error;
+    if (this.#owner.sinceTurn > TURN_MS) await this.#turn();
+    if (options?.durable && !ticket.skipped) await orAbort(ticket.durable, signal);
+    this.#throwUnheard(ticket);
+    return ticket;
+  }
+
+  /** Lets timers, signals and messages in: a loop that only awaits microtasks would never hear of them. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        this.#owner.turned();
+        resolve();
+      });
+    });
+  }
+
+  #durable(number: number, info: SnapshotInfo): void {
+    this.#tickets.settle(number)?.succeed(info);
+    publishDurable(() => ({ directory: this.directory, info }));
+  }
+
+  #failed(number: number, error: Error): void {
+    const ticket = this.#tickets.settle(number);
+    if (!ticket) return;
+    const heard = ticket.observed;
+    ticket.fail(error);
+    if (!heard) this.#unheard.push(ticket);
+    publishError(() => ({ directory: this.directory, run: this.run, id: ticket.id, error }));
+  }
+
+  #break(error: SnapError): void {
+    this.#broken = error;
+    this.#queue.abandonAll(error);
+    for (const number of this.#tickets.numbers()) this.#failed(number, error);
+  }
+
+  #throwUnheard(current?: Ticket): void {
+    const ticket = this.#unheard.shift();
+    const error = ticket?.failure;
+    if (!error) return;
+    if (current) Object.defineProperty(error, 'ticket', { value: current, configurable: true });
+    throw error;
+  }
+
+  #request(method: string, args: unknown[]): Promise<unknown> {
+    this.#checkOpen();
+    return this.#owner.request(this.#client, method, args);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new SnapError('SNAP_CLOSED', 'this Snap is closed; open the store again');
+    if (this.#broken) {
+      this.#throwUnheard();
+      throw this.#broken;
+    }
+  }
+
+  #checkWritable(): void {
+    this.#checkOpen();
+    if (this.#options.readOnly)
+      throw new TypeError('this Snap was opened with readOnly; open it without to write');
+  }
+}
+
+/** What `Snap.repair` did. */
+export type RepairReport = Awaited<ReturnType<typeof repairStore>>;
+
+const idBytes = Buffer.alloc(16 * ID_BATCH);
+let idsUsed = ID_BATCH;
+
+function nextId(): SnapshotId {
+  if (idsUsed === ID_BATCH) {
+    randomFillSync(idBytes);
+    idsUsed = 0;
+  }
+  const start = 16 * idsUsed++;
+  return snapshotIdFromBytes(idBytes.subarray(start, start + 16));
+}

@@ -1,0 +1,15 @@
+/** The public face of holdfast. What is exported here is documented, and nothing else is public. */
+
+export type {
+  CapturedMessage,
+  DurableMessage,
+  SaveErrorMessage,
+  WarningMessage,
+} from './api/channels.js';
+export type { ClassLike, OpenOptions, SaveOptions } from './api/options.js';
+export type { RestoreOptions } from './api/reading.js';
+export { type RepairReport, Snap } from './api/snap.js';
+export type { SaveTicket } from './api/ticket.js';
+export { SnapError, type SnapErrorCode } from './base/errors.js';
+export type { SnapshotInfo } from './writer/protocol.js';
+export type { ListFilter, RegionInfo, RunStats, SnapshotRef, StoreStats } from './writer/requests.js';
