@@ -26,7 +26,12 @@ export interface OpenOptions {
   classes?: Iterable<ClassLike> | undefined;
   /** Aborts the opening. */
   signal?: AbortSignal | undefined;
+  /** URL of a module whose export `io` stands in for the real disk: for the tests of this library. */
+  [IO_MODULE]?: string;
 }
+
+/** A symbol, so that nobody sets it by mistake. */
+export const IO_MODULE: unique symbol = Symbol.for('holdfast.io') as never;
 
 /** A class, as `classes` takes it: its constructor is never called. */
 // biome-ignore lint/suspicious/noExplicitAny: constructors of any shape are welcome
@@ -58,6 +63,7 @@ export interface CheckedOpen {
   memoryLimit: number | undefined;
   program: Program;
   compression: { level: number } | false;
+  ioModule: string | undefined;
 }
 
 export interface CheckedSave {
@@ -106,6 +112,7 @@ export function checkOpenOptions(options: OpenOptions): CheckedOpen {
     memoryLimit,
     program: checkProgram(options.program),
     compression,
+    ioModule: options[IO_MODULE],
   };
 }
 

@@ -32,6 +32,7 @@ import { publishCaptured, publishDurable, publishError, publishWarning } from '.
 import { checkTag } from './names.js';
 import {
   type CheckedOpen,
+  type CheckedSave,
   checkOpenOptions,
   checkSaveOptions,
   type OpenOptions,
@@ -90,8 +91,8 @@ export class Snap {
     const checked = checkOpenOptions(options);
     const registry = new ClassRegistry(options.classes ?? []);
     throwIfAborted(options.signal);
-    const { create, readOnly, compression } = checked;
-    const acquiring = Owner.acquire({ directory, create, readOnly, compression });
+    const { create, readOnly, compression, ioModule } = checked;
+    const acquiring = Owner.acquire({ directory, create, readOnly, compression, ioModule });
     let snap: Snap | undefined;
     const attaching = acquiring.then((owner) => {
       snap = new Snap(directory, checked, owner, registry);
@@ -164,38 +165,8 @@ export class Snap {
       const checked = checkSaveOptions(options, this.#options.onBusy);
       this.#owner.poll();
       const ticket = this.#tickets.add((number) => this.#newTicket(number, checked.step));
-      let captured = false;
-      let refusal: { error: unknown } | undefined;
-      let resolve: (() => void) | undefined;
-      const done = (): void => {
-        captured = true;
-        if (!ticket.skipped && !refusal) return this.#captured(ticket, resolve);
-        this.#tickets.settle(ticket.number);
-        if (!refusal) this.#captured(ticket, resolve);
-        else resolve?.();
-      };
-      this.#queue.submit({
-        ...checked,
-        ticket: ticket.number,
-        id: ticket.id,
-        program: this.#options.program,
-        calledAt,
-        takeApart: () => this.#encoder.encode(state),
-        captured: (stallMs) => {
-          ticket.stallMs = stallMs;
-          done();
-        },
-        skipped: () => {
-          ticket.skip();
-          done();
-        },
-        refused: (error) => {
-          refusal = { error };
-          done();
-        },
-      });
-      const waiting = captured ? undefined : new Promise<void>((settle) => (resolve = settle));
-      return this.#finishSave(ticket, options, waiting, () => refusal);
+      const waiting = this.#submit(state, ticket, checked, calledAt);
+      return this.#finishSave(ticket, options, waiting);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -333,23 +304,52 @@ export class Snap {
     });
   }
 
-  #captured(ticket: Ticket, resolve: (() => void) | undefined): void {
-    publishCaptured(() => ({
-      directory: this.directory,
-      run: this.run,
+  /** Hands a save to the queue; returns what to wait for, where it was not settled at once. */
+  #submit(state: unknown, ticket: Ticket, save: CheckedSave, calledAt: number): Promise<void> | undefined {
+    let settled = false;
+    let wake: (() => void) | undefined;
+    const settle = (): void => {
+      settled = true;
+      wake?.();
+    };
+    this.#queue.submit({
+      ...save,
+      ticket: ticket.number,
       id: ticket.id,
-      step: ticket.step,
-      stallMs: ticket.stallMs,
-      skipped: ticket.skipped,
-    }));
-    resolve?.();
+      program: this.#options.program,
+      calledAt,
+      takeApart: () => this.#encoder.encode(state),
+      captured: (stallMs) => {
+        ticket.stallMs = stallMs;
+        this.#announceCapture(ticket);
+        settle();
+      },
+      skipped: () => {
+        ticket.skip();
+        this.#tickets.settle(ticket.number);
+        this.#announceCapture(ticket);
+        settle();
+      },
+      refused: (error) => {
+        ticket.refusal = { error };
+        this.#tickets.settle(ticket.number);
+        settle();
+      },
+    });
+    if (settled) return undefined;
+    return new Promise((resolve) => {
+      wake = resolve;
+    });
+  }
+
+  #announceCapture({ id, step, stallMs, skipped }: Ticket): void {
+    publishCaptured(() => ({ directory: this.directory, run: this.run, id, step, stallMs, skipped }));
   }
 
   async #finishSave(
     ticket: Ticket,
     options: SaveOptions | undefined,
     waiting: Promise<void> | undefined,
-    refusal: () => { error: unknown } | undefined,
   ): Promise<SaveTicket> {
     const signal = options?.signal;
     if (waiting) {
@@ -358,8 +358,7 @@ export class Snap {
       await waiting;
       signal?.removeEventListener('abort', onAbort);
     }
-    const refused = refusal();
-    if (refused) throw refused.error;
+    if (ticket.refusal) throw ticket.refusal.error;
     if (this.#owner.sinceTurn > TURN_MS) await this.#turn();
     if (options?.durable && !ticket.skipped) await orAbort(ticket.durable, signal);
     this.#throwUnheard(ticket);

@@ -32,6 +32,8 @@ export class Ticket implements SaveTicket {
   readonly step: number | undefined;
   skipped = false;
   stallMs = 0;
+  /** Why there was nothing to capture: the state cannot be saved, or the wait was given up. */
+  refusal: { error: unknown } | undefined;
   readonly #onLook: (ticket: Ticket) => void;
   #outcome: Outcome | undefined;
   #promise: Promise<SnapshotInfo> | undefined;

@@ -331,6 +331,8 @@ export class Store {
       const settled = this.#index.settled;
       await this.#index.close();
       if (this.#sealsIndex && settled) writeSeal(this.#io, this.#layout, this.#cleanState());
+    } catch (error) {
+      throw toSnapError(error, 'closing the store');
     } finally {
       this.#packs.close();
       await this.#lock?.release();

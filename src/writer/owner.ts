@@ -23,6 +23,7 @@ export interface OwnerOptions {
   create: boolean;
   readOnly: boolean;
   compression: { level: number } | false;
+  ioModule: string | undefined;
 }
 
 /** What an owner tells one of its Snaps. */

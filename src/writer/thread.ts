@@ -9,6 +9,7 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { MiB } from '../base/sizes.js';
 import type { Manifest } from '../format/manifest.js';
+import type { Io } from '../io/io.js';
 import { lowerThreadPriority } from '../io/machine.js';
 import { realIo } from '../io/real.js';
 import { Store } from '../store/store.js';
@@ -27,6 +28,8 @@ export interface ThreadData {
   create: boolean;
   readOnly: boolean;
   compression: { level: number } | false;
+  /** URL of a module whose export `io` stands in for the real disk, clock and randomness: for tests. */
+  ioModule: string | undefined;
 }
 
 /** Lower priority than the loop's: its slow-down on full cores fell from 34-48 % to 0-10 %. */
@@ -43,7 +46,7 @@ interface Encoded {
   manifest: Manifest;
 }
 
-const { port, words, ...options } = workerData as ThreadData;
+const { port, words, ioModule, ...options } = workerData as ThreadData;
 const CLOSED = 1;
 const DIED = 2;
 
@@ -247,7 +250,7 @@ async function main(): Promise<void> {
   try {
     store = await Store.open({
       ...options,
-      io: realIo,
+      io: ioModule === undefined ? realIo : ((await import(ioModule)) as { io: Io }).io,
       onWarning: (warning) => post({ type: 'warning', warning }),
     });
   } catch (error) {

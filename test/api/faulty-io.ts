@@ -1,0 +1,59 @@
+/**
+ * The real disk with faults: loaded by the writer thread, told what to do by a file `<store>.fault`.
+ * Only files under `packs/` are hit, so that a test says "the save fails" and not "the lock fails".
+ */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Io, IoFile } from '../../src/io/io.js';
+import { realIo } from '../../src/io/real.js';
+import type { Fault } from './support.js';
+
+function trip(call: Fault['call'], path: string): void {
+  const at = path.indexOf('/packs');
+  if (at < 0) return;
+  const control = `${path.slice(0, at)}.fault`;
+  if (!existsSync(control)) return;
+  const fault = JSON.parse(readFileSync(control, 'utf8')) as Fault;
+  if (fault.call !== call || fault.times <= 0) return;
+  writeFileSync(control, JSON.stringify({ ...fault, times: fault.times - 1 }));
+  throw Object.assign(new Error(`${fault.code}: made up by a test, ${call}`), { code: fault.code });
+}
+
+function faultyFile(file: IoFile, path: string): IoFile {
+  return {
+    read(target, position) {
+      trip('read', path);
+      return file.read(target, position);
+    },
+    write(source, position) {
+      trip('write', path);
+      return file.write(source, position);
+    },
+    async writeBehind(source, position) {
+      trip('write', path);
+      return file.writeBehind(source, position);
+    },
+    size: () => file.size(),
+    truncate(size) {
+      trip('truncate', path);
+      file.truncate(size);
+    },
+    sync() {
+      trip('sync', path);
+      file.sync();
+    },
+    close: () => file.close(),
+  };
+}
+
+export const io: Io = {
+  ...realIo,
+  open(path, mode) {
+    trip('open', path);
+    return faultyFile(realIo.open(path, mode), path);
+  },
+  syncFolder(path) {
+    trip('syncFolder', path);
+    realIo.syncFolder(path);
+  },
+};

@@ -1,0 +1,81 @@
+/** What the tests of the public face share: folders that go away, and children that are this library's callers. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { OpenOptions } from '../../src/index.js';
+
+/** A fresh path for a store; whatever is there is removed after the test. */
+export function storePath(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, 'store');
+}
+
+/** Numbers that look like physics and differ with the seed. */
+export function field(length: number, seed = 0): Float64Array {
+  return Float64Array.from({ length }, (_, index) => Math.sin(index * 0.01 + seed) * 100 + seed);
+}
+
+export function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  return (async () => {
+    const all: T[] = [];
+    for await (const item of items) all.push(item);
+    return all;
+  })();
+}
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Starts one of the programs beside this file, compiled. */
+export function startProgram(name: string, args: string[]): ChildProcess {
+  const path = fileURLToPath(new URL(`./programs/${name}.js`, import.meta.url));
+  return spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+}
+
+/** Runs one of the programs to its end. A hang is a failure, after a minute. */
+export function runProgram(name: string, args: string[]): Promise<Ended> {
+  const child = startProgram(name, args);
+  return ended(child);
+}
+
+export function ended(child: ChildProcess): Promise<Ended> {
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (data) => {
+    stdout += data;
+  });
+  child.stderr?.on('data', (data) => {
+    stderr += data;
+  });
+  const guard = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  return new Promise((resolve) => {
+    child.on('close', (code, signal) => {
+      clearTimeout(guard);
+      resolve({ code, signal, stdout, stderr });
+    });
+  });
+}
+
+/** Faults that the disk of a store opened with `faulty` shows, written to a file that the writer thread reads. */
+export interface Fault {
+  /** Which call fails. */
+  call: 'sync' | 'write' | 'open' | 'syncFolder' | 'truncate' | 'read';
+  code: 'EIO' | 'ENOSPC' | 'EMFILE';
+  /** How many of them fail; then all is well again. */
+  times: number;
+}
+
+/** Options that put a disk under the store whose faults `setFault` decides. */
+export function faulty(): OpenOptions {
+  const module = new URL('./faulty-io.js', import.meta.url).href;
+  return { [Symbol.for('holdfast.io')]: module } as OpenOptions;
+}

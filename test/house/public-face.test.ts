@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as holdfast from '../../src/index.js';
+
+/** A change of this list is a change of the API: it belongs in the CHANGELOG. */
+test('the public names', () => {
+  assert.deepEqual(Object.keys(holdfast).sort(), ['Snap', 'SnapError']);
+  const own = (object: object) => Object.getOwnPropertyNames(object).sort();
+  assert.deepEqual(
+    own(holdfast.Snap).filter((name) => !['length', 'name', 'prototype'].includes(name)),
+    ['className', 'decode', 'encode', 'migrate', 'open', 'repair', 'version'],
+  );
+  assert.deepEqual(own(holdfast.Snap.prototype), [
+    'close',
+    'constructor',
+    'flush',
+    'forget',
+    'info',
+    'list',
+    'prepare',
+    'restore',
+    'resume',
+    'save',
+    'stats',
+    'tag',
+    'tags',
+    'unforget',
+    'untag',
+  ]);
+  assert.equal(typeof holdfast.Snap.prototype[Symbol.asyncDispose], 'function');
+});
