@@ -1,0 +1,195 @@
+/**
+ * Says why a value cannot be in a state, and what to do about it.
+ *
+ * Invariants
+ *  - whatever is not known to be kept exactly is refused: there is no value for which this module's answer is "fine"
+ *  - nothing here runs code of the caller; a Proxy is not even asked for its prototype
+ */
+
+import { types } from 'node:util';
+import { SnapError } from '../base/errors.js';
+import { BASES } from './intrinsics.js';
+import { stateAt } from './paths.js';
+
+const { getOwnPropertyDescriptor, getPrototypeOf } = Object;
+
+interface Refusal {
+  what: string;
+  todo: string;
+}
+
+const REBUILD = 'rebuild it after restore, or leave it out of the state';
+
+const ITERATOR_PROTOTYPE = getPrototypeOf(getPrototypeOf(function* () {}.prototype));
+
+export function refuse(path: string, what: string, todo: string, cause?: unknown): SnapError {
+  const fields = cause === undefined ? { path } : { path, cause };
+  return new SnapError('SNAP_UNSUPPORTED', `${stateAt(path)} ${what}: ${todo}`, fields);
+}
+
+/** The error for a value that no kept kind matches. */
+export function refuseValue(path: string, value: unknown): SnapError {
+  const { what, todo } = explain(value);
+  return refuse(path, what, todo);
+}
+
+/** Why an object with a plain prototype is not a plain object; undefined for one that is. */
+export function disguise(value: object): string | undefined {
+  if (types.isExternal(value)) return 'native handle';
+  if (types.isArgumentsObject(value)) return 'arguments object';
+  if (types.isModuleNamespaceObject(value)) return 'module namespace';
+  if (types.isPromise(value)) return 'promise';
+  if (types.isGeneratorObject(value)) return 'generator';
+  if (types.isMapIterator(value) || types.isSetIterator(value)) return 'iterator';
+  if (types.isWeakMap(value)) return 'WeakMap';
+  if (types.isWeakSet(value)) return 'WeakSet';
+  if (types.isMap(value)) return 'Map';
+  if (types.isSet(value)) return 'Set';
+  if (types.isDate(value)) return 'Date';
+  if (types.isRegExp(value)) return 'RegExp';
+  if (types.isNativeError(value)) return 'Error';
+  if (types.isBoxedPrimitive(value)) return 'boxed primitive';
+  if (types.isAnyArrayBuffer(value)) return 'buffer';
+  if (ArrayBuffer.isView(value)) return 'view';
+  if (Array.isArray(value)) return 'array';
+  return undefined;
+}
+
+function explain(value: unknown): Refusal {
+  if (typeof value === 'function') {
+    return {
+      what: `is a function${nameOf(value)}`,
+      todo: 'keep data in the state and functions in the program',
+    };
+  }
+  if (typeof value === 'symbol') {
+    return Symbol.keyFor(value) === undefined
+      ? {
+          what: `is a local symbol (${String(value)})`,
+          todo: 'make it with Symbol.for(key), which restore can find again',
+        }
+      : { what: 'is a symbol', todo: 'leave it out of the state' };
+  }
+  if (typeof value !== 'object' || value === null)
+    return { what: 'cannot be saved', todo: 'leave it out of the state' };
+  if (types.isProxy(value)) {
+    return {
+      what: 'is a Proxy',
+      todo: 'put the object behind it into the state, and make the Proxy anew after restore',
+    };
+  }
+  return explainBranded(value) ?? explainByPrototype(value);
+}
+
+function explainBranded(value: object): Refusal | undefined {
+  if (types.isPromise(value))
+    return { what: 'is a promise', todo: 'await it before saving and keep its result' };
+  if (types.isGeneratorObject(value)) {
+    return {
+      what: 'is a generator',
+      todo: 'its position cannot be read: keep what it has produced, and make it anew',
+    };
+  }
+  if (types.isMapIterator(value) || types.isSetIterator(value)) return iterator();
+  if (types.isWeakMap(value))
+    return { what: 'is a WeakMap', todo: 'it cannot be listed: use a Map, or rebuild it after restore' };
+  if (types.isWeakSet(value))
+    return { what: 'is a WeakSet', todo: 'it cannot be listed: use a Set, or rebuild it after restore' };
+  if (types.isExternal(value)) return { what: 'is a native handle', todo: REBUILD };
+  if (types.isCryptoKey?.(value))
+    return { what: 'is a CryptoKey', todo: 'export it first, or import it again after restore' };
+  if (types.isKeyObject?.(value))
+    return { what: 'is a KeyObject', todo: 'export it first, or load it again after restore' };
+  return undefined;
+}
+
+function iterator(): Refusal {
+  return {
+    what: 'is an iterator',
+    todo: 'its position cannot be read: keep an index or the remaining items',
+  };
+}
+
+function explainByPrototype(value: object): Refusal {
+  const prototype = getPrototypeOf(value);
+  const kind = disguise(value);
+  if (prototype === null || prototype === Object.prototype) {
+    return { what: `is a ${kind ?? 'host object'} behind a plain prototype`, todo: REBUILD };
+  }
+  for (let up: object | null = prototype; up !== null; up = types.isProxy(up) ? null : getPrototypeOf(up)) {
+    if (up === ITERATOR_PROTOTYPE) return iterator();
+  }
+  const name = constructorName(prototype);
+  if (name === undefined) {
+    return {
+      what: 'is an object whose prototype is another object, not a class',
+      todo: 'make it a plain object or an instance of a registered class',
+    };
+  }
+  if (BASES.has(prototype)) {
+    return {
+      what: `has the prototype of ${name} but is no ${name}`,
+      todo: 'leave prototypes of built-ins as they are',
+    };
+  }
+  if (name === 'WeakRef') {
+    return { what: 'is a WeakRef', todo: 'keep the object itself, or make the reference anew after restore' };
+  }
+  if (isNative(prototype)) {
+    if (!REALM_CLASSES.has(name) || isOwnGlobal(prototype, name))
+      return { what: `is a ${name}`, todo: REBUILD };
+    return {
+      what: `is of the type ${name} of another realm (a vm context)`,
+      todo: 'copy it into an object of this realm before saving',
+    };
+  }
+  if (HOST_CLASSES.has(name) && isOwnGlobal(prototype, name)) return { what: `is a ${name}`, todo: REBUILD };
+  return {
+    what: `is an instance of ${name}, a class that is not registered`,
+    todo: `open the store with { classes: [${name}] }, or leave it out of the state`,
+  };
+}
+
+/** True for the prototype of a constructor written in native code: only that can make or read its instances. */
+export function isNative(prototype: object): boolean {
+  const constructor = types.isProxy(prototype)
+    ? undefined
+    : getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  return typeof constructor === 'function' && sourceOf.call(constructor).endsWith('{ [native code] }');
+}
+
+const sourceOf = Function.prototype.toString;
+
+/** Globals that Node writes in JavaScript: registering them would keep an empty shell. */
+const HOST_CLASSES = new Set(
+  `AbortController AbortSignal Blob BroadcastChannel CompressionStream CryptoKey DecompressionStream DOMException Event
+  EventTarget File FormData Headers MessageChannel MessagePort Performance ReadableStream Request Response TextDecoder
+  TextEncoder TransformStream URL URLSearchParams WebSocket WritableStream`.split(/\s+/),
+);
+
+function isOwnGlobal(prototype: object, name: string): boolean {
+  const value = (globalThis as Record<string, unknown>)[name];
+  return typeof value === 'function' && getOwnPropertyDescriptor(value, 'prototype')?.value === prototype;
+}
+
+/** Built-ins that every realm has its own of. */
+const REALM_CLASSES = new Set(
+  `Object Array Map Set Date RegExp Error EvalError RangeError ReferenceError SyntaxError TypeError URIError
+  AggregateError Number String Boolean BigInt Symbol ArrayBuffer SharedArrayBuffer DataView Int8Array Uint8Array
+  Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array BigInt64Array BigUint64Array Float16Array Float32Array
+  Float64Array`.split(/\s+/),
+);
+
+function constructorName(prototype: object): string | undefined {
+  if (types.isProxy(prototype)) return undefined;
+  const constructor = getOwnPropertyDescriptor(prototype, 'constructor')?.value as unknown;
+  if (typeof constructor === 'function') return nameOf(constructor).trim() || 'an anonymous class';
+  // Temporal, Intl and host prototypes without a constructor still carry a tag.
+  const tag = getOwnPropertyDescriptor(prototype, Symbol.toStringTag)?.value as unknown;
+  return typeof tag === 'string' && tag !== '' ? tag : undefined;
+}
+
+function nameOf(fn: object): string {
+  const name = types.isProxy(fn) ? undefined : (getOwnPropertyDescriptor(fn, 'name')?.value as unknown);
+  return typeof name === 'string' && name !== '' ? ` ${name}` : '';
+}
