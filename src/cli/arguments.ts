@@ -1,0 +1,30 @@
+/** What options and arguments take, checked before anything is opened. */
+
+import { InvalidArgumentError } from 'commander';
+import { checkRun, checkTag } from '../api/names.js';
+
+export const RUN_OPTION = ['--run <NAME>', 'only this run', parseRun] as const;
+export const RUN_OF_REF = ['--run <NAME>', 'the run that latest and step:N mean', parseRun] as const;
+
+export function parseRun(text: string): string {
+  return checked(text, checkRun);
+}
+
+export function parseTag(text: string): string {
+  return checked(text, checkTag);
+}
+
+export function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(limit) && limit > 0) return limit;
+  throw new InvalidArgumentError('It takes a whole number from 1.');
+}
+
+function checked(text: string, check: (text: unknown) => void): string {
+  try {
+    check(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,74 @@
+/** `snap ls`: the snapshots, newest first. */
+
+import type { Command } from 'commander';
+import type { Snap } from '../../api/snap.js';
+import { SnapError } from '../../base/errors.js';
+import type { SnapshotInfo } from '../../writer/protocol.js';
+import type { ListFilter } from '../../writer/requests.js';
+import { parseLimit, RUN_OPTION } from '../arguments.js';
+import type { Context, Perform } from '../context.js';
+import { ExitStatus } from '../exit-status.js';
+import { epilogue, READING } from '../help.js';
+import { snapshotJson } from '../json.js';
+import { snapshotTable } from '../listing.js';
+import { reading } from '../open-store.js';
+import { count } from '../words.js';
+
+interface Options {
+  run?: string;
+  limit?: number;
+  forgotten?: boolean;
+}
+
+const EXAMPLES = ['snap ls', 'snap ls --run heat --limit 10', "snap ls --json | jq -r '.snapshots[].id'"];
+
+export function addLs(program: Command, perform: Perform): void {
+  program
+    .command('ls')
+    .description(
+      'Lists snapshots, newest first: how large the state was, how much of it differed from the one before, ' +
+        'and how much was written for it.',
+    )
+    .summary('list snapshots, newest first')
+    .option(...RUN_OPTION)
+    .option('--limit <N>', 'at most this many', parseLimit)
+    .option('--forgotten', 'forgotten ones too')
+    .addHelpText('after', epilogue(EXAMPLES, READING))
+    .action((options: Options) => perform((context) => ls(context, options)));
+}
+
+async function ls(context: Context, options: Options): Promise<ExitStatus> {
+  const { output, json, signal } = context;
+  const limit = options.limit ?? Number.POSITIVE_INFINITY;
+  const filter: ListFilter = { forgotten: options.forgotten ?? false };
+  if (options.run !== undefined) filter.run = options.run;
+  return reading(context, async (snap) => {
+    const infos: SnapshotInfo[] = [];
+    for await (const info of snap.list(filter)) {
+      signal.throwIfAborted();
+      infos.push(info);
+      if (infos.length >= limit) break;
+    }
+    const nothing = infos.length === 0 ? await whyNothing(snap, options) : undefined;
+    if (json) output.json({ store: snap.directory, snapshots: infos.map(snapshotJson) });
+    else if (nothing) output.talk(nothing);
+    else output.data(snapshotTable(infos, output.style, Date.now()));
+    return ExitStatus.done;
+  });
+}
+
+/** Why a list is empty; a run that never was is an error, as it is most likely mistyped. */
+async function whyNothing(snap: Snap, { run }: Options): Promise<string> {
+  const runs = new Set<string>();
+  let forgotten = 0;
+  for await (const info of snap.list({ forgotten: true })) {
+    runs.add(info.run);
+    if (run === undefined || info.run === run) forgotten++;
+  }
+  if (run !== undefined && !runs.has(run)) {
+    const others = runs.size > 0 ? `runs in this store: ${[...runs].join(', ')}` : 'the store is empty';
+    throw new SnapError('SNAP_NOT_FOUND', `there is no run ${run}; ${others}`);
+  }
+  if (forgotten === 0) return 'no snapshots yet';
+  return `no snapshots but ${count(forgotten, 'forgotten one')}: snap ls --forgotten`;
+}

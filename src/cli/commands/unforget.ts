@@ -1,0 +1,66 @@
+/** `snap unforget`: undoes `forget`. By id only: a tag of a forgotten snapshot may mean another by now. */
+
+import type { Command } from 'commander';
+import type { SnapshotInfo } from '../../writer/protocol.js';
+import type { Context, Perform } from '../context.js';
+import { UsageError } from '../errors.js';
+import type { ExitStatus } from '../exit-status.js';
+import { epilogue, WRITING_SEVERAL } from '../help.js';
+import { failureJson, snapshotJson } from '../json.js';
+import { snapshotTable } from '../listing.js';
+import { writing } from '../open-store.js';
+import { each, statusOf, tellFailed } from '../several.js';
+import { count, shortId } from '../words.js';
+
+const EXAMPLES = [
+  'snap unforget 3f9a21c0',
+  'snap ls --forgotten                 shows what can be brought back',
+];
+
+export function addUnforget(program: Command, perform: Perform): void {
+  program
+    .command('unforget')
+    .description(
+      'Brings forgotten snapshots back, with their tags where those were not given to others since.',
+    )
+    .summary('undo forget')
+    .argument('<ID...>', 'an id or at least 4 digits of one')
+    .addHelpText('after', epilogue(EXAMPLES, WRITING_SEVERAL))
+    .action((ids: string[]) => perform((context) => unforget(context, ids)));
+}
+
+async function unforget(context: Context, ids: readonly string[]): Promise<ExitStatus> {
+  const { output, json, signal } = context;
+  if (ids.includes(''))
+    throw new UsageError('ID is empty; snap ls --forgotten lists what can be brought back');
+  return writing(context, async (snap) => {
+    const before = new Map<string, SnapshotInfo>();
+    for await (const info of snap.list({ forgotten: true })) before.set(info.id, info);
+    const back = new Map<string, SnapshotInfo>();
+    const unchanged = new Map<string, SnapshotInfo>();
+    const failed = await each(ids, signal, async (prefix) => {
+      const id = await snap.unforget(prefix);
+      const info = before.get(id);
+      if (!info || back.has(id)) return;
+      if (info.forgotten) back.set(id, { ...info, forgotten: false });
+      else unchanged.set(id, info);
+    });
+    tellFailed(failed, output);
+    const infos = [...back.values()];
+    if (json) {
+      output.json({
+        store: snap.directory,
+        snapshots: infos.map(snapshotJson),
+        unchanged: [...unchanged.values()].map(snapshotJson),
+        failed: failed.map(failureJson),
+      });
+    } else {
+      for (const id of unchanged.keys()) output.talk(`${shortId(id)} is not forgotten; nothing to undo`);
+      if (infos.length > 0) {
+        output.talk(`brought back ${count(infos.length, 'snapshot')}:`);
+        output.data(snapshotTable(infos, output.style, Date.now()));
+      }
+    }
+    return statusOf(infos.length + unchanged.size, failed, signal);
+  });
+}

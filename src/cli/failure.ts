@@ -1,0 +1,32 @@
+/** How a failure is told: one line that begins with `snap:`, and a status. The stack only for SNAP_DEBUG=1. */
+
+import { SnapError } from '../base/errors.js';
+import { UsageError } from './errors.js';
+import { ExitStatus, exitStatusOf } from './exit-status.js';
+import type { Output } from './output.js';
+import { printable } from './words.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Tells of the error; returns the status it ends in. */
+export function reportFailure(error: unknown, output: Output, env: Environment): ExitStatus {
+  const status = exitStatusOf(error);
+  output.talk(`snap: ${status === ExitStatus.interrupted ? 'interrupted' : describeFailure(error)}`);
+  if (error instanceof UsageError && error.usage) output.talk(error.usage);
+  if (env.SNAP_DEBUG === '1' && error instanceof Error) output.talk(stackOf(error));
+  return status;
+}
+
+/** The message on one line. The library speaks of its own options; here they have other names. */
+export function describeFailure(error: unknown): string {
+  if (error instanceof SnapError && error.code === 'SNAP_LOCKED') {
+    const owner = error.pid === undefined ? 'another process' : `process ${error.pid}`;
+    return `${owner} owns this store: end it, or wait until it ends (ls, show and stats work beside it)`;
+  }
+  return printable(error instanceof Error ? error.message : String(error));
+}
+
+function stackOf(error: Error): string {
+  const own = error.stack ?? String(error);
+  return error.cause instanceof Error ? `${own}\ncaused by ${stackOf(error.cause)}` : own;
+}

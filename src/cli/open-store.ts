@@ -1,0 +1,60 @@
+/** Opens the store that a command means, and closes it whatever happens. */
+
+import { resolve } from 'node:path';
+import { Snap } from '../api/snap.js';
+import { isSnapError } from '../base/errors.js';
+import type { Context } from './context.js';
+import { NoStoreError } from './errors.js';
+import { namedStore, nearestStore, noStoreAt } from './find-store.js';
+
+/** Looks without a lock, so beside a live run too. */
+export function reading<T>(context: Context, work: (snap: Snap) => Promise<T>): Promise<T> {
+  return using(context, storeOf(context), { readOnly: true }, work);
+}
+
+/** Becomes the owner for as long as the work takes. */
+export function writing<T>(context: Context, work: (snap: Snap) => Promise<T>): Promise<T> {
+  return using(context, storeOf(context), { readOnly: false }, work);
+}
+
+/** The folder of the store that is meant, or undefined where none was named and none is near. */
+export function findStore(context: Context): string | undefined {
+  const named = namedStore(context.store, context.env);
+  return named === undefined ? nearestStore(context.currentFolder()) : resolve(named);
+}
+
+function storeOf(context: Context): string {
+  const directory = findStore(context);
+  if (directory !== undefined) return directory;
+  throw new NoStoreError(
+    'there is no store here or in a folder above; name one with --store DIR or in SNAP_STORE',
+  );
+}
+
+async function using<T>(
+  { signal }: Context,
+  directory: string,
+  { readOnly }: { readOnly: boolean },
+  work: (snap: Snap) => Promise<T>,
+): Promise<T> {
+  const snap = await open(directory, readOnly, signal);
+  let result: T;
+  try {
+    result = await work(snap);
+  } catch (error) {
+    // What went wrong first is what counts.
+    await snap.close().catch(() => {});
+    throw error;
+  }
+  await snap.close();
+  return result;
+}
+
+async function open(directory: string, readOnly: boolean, signal: AbortSignal): Promise<Snap> {
+  try {
+    // No command here writes chunks, so none needs to hear that zstd is missing.
+    return await Snap.open(directory, { create: false, readOnly, compression: false, signal });
+  } catch (error) {
+    throw isSnapError(error, 'SNAP_NOT_FOUND') ? noStoreAt(directory) : error;
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Where words go: data to stdout, talk to stderr.
+ *
+ * Invariants
+ *  - a reader that went away (`snap ls | head -1`) is no error and stops no work: the rest is written nowhere
+ *  - any other failure to write data is told and ends in status 1
+ */
+
+import type { Environment } from './failure.js';
+import { type Style, styleFor } from './style.js';
+
+export class Output {
+  /** How stdout takes text: its width and colours. */
+  readonly style: Style;
+  readonly #data: NodeJS.WriteStream;
+  readonly #talk: NodeJS.WriteStream;
+
+  constructor(data: NodeJS.WriteStream, talk: NodeJS.WriteStream, env: Environment) {
+    this.#data = data;
+    this.#talk = talk;
+    this.style = styleFor(data, env);
+    data.on('error', (error: NodeJS.ErrnoException) => this.#failed(error));
+    talk.on('error', () => {});
+  }
+
+  /** Lines for people or pipes; a newline is added. */
+  data(text: string): void {
+    this.#data.write(`${text}\n`);
+  }
+
+  /** One document. What is absent is null, so that every key is always there. */
+  json(document: object): void {
+    this.data(JSON.stringify(document, (_, value) => (value === undefined ? null : value), 2));
+  }
+
+  /** A remark; a newline is added. */
+  talk(text: string): void {
+    this.#talk.write(`${text}\n`);
+  }
+
+  #failed(error: NodeJS.ErrnoException): void {
+    if (error.code === 'EPIPE') return;
+    this.talk(`snap: the output cannot be written: ${error.message}`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,39 @@
+/** One invocation: parse, do, tell. Returns the exit status and never throws. */
+
+import { type Command, CommanderError } from 'commander';
+import type { Context, Work, World } from './context.js';
+import { ExitStatus } from './exit-status.js';
+import { reportFailure } from './failure.js';
+import { buildProgram } from './program.js';
+import { summary } from './summary.js';
+import { Warnings } from './warnings.js';
+
+export async function run(argv: readonly string[], world: World): Promise<ExitStatus> {
+  const warnings = new Warnings(world.output);
+  try {
+    const status = await perform(argv, world);
+    return warnings.damage && status === ExitStatus.done ? ExitStatus.damage : status;
+  } catch (error) {
+    // Help and version that were asked for end this way.
+    if (error instanceof CommanderError && error.exitCode === 0) return ExitStatus.done;
+    return reportFailure(error, world.output, world.env);
+  } finally {
+    warnings.stop();
+  }
+}
+
+async function perform(argv: readonly string[], world: World): Promise<ExitStatus> {
+  let status: ExitStatus = ExitStatus.done;
+  const program = buildProgram(world.output, async (work: Work) => {
+    status = await work(contextOf(program, world));
+  });
+  const { operands, unknown } = program.parseOptions([...argv]);
+  if (operands.length === 0 && unknown.length === 0) return summary(contextOf(program, world));
+  await program.parseAsync([...argv], { from: 'user' });
+  return status;
+}
+
+function contextOf(program: Command, world: World): Context {
+  const { json = false, store } = program.opts<{ json?: boolean; store?: string }>();
+  return { ...world, json, store };
+}

@@ -1,0 +1,34 @@
+/** Warnings of the engine, told in the command's own voice, and whether any of them was of damage. */
+
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { WarningMessage } from '../api/channels.js';
+import type { Output } from './output.js';
+import { printable } from './words.js';
+
+const CHANNEL = 'holdfast:warning';
+
+export class Warnings {
+  readonly #output: Output;
+  /** What is said once need not be said again: recovery tells each reader anew. */
+  readonly #told = new Set<string>();
+  readonly #listen = (message: unknown) => this.#hear(message as WarningMessage);
+  damage = false;
+
+  constructor(output: Output) {
+    this.#output = output;
+    subscribe(CHANNEL, this.#listen);
+    // Node would print each a second time, as a warning of the process.
+    process.removeAllListeners('warning');
+  }
+
+  stop(): void {
+    unsubscribe(CHANNEL, this.#listen);
+  }
+
+  #hear({ kind, message }: WarningMessage): void {
+    if (kind === 'damage') this.damage = true;
+    if (this.#told.has(message)) return;
+    this.#told.add(message);
+    this.#output.talk(`snap: warning: ${printable(message)}`);
+  }
+}

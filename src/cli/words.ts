@@ -1,0 +1,77 @@
+/** Numbers, times and names as people read them. Exact ones belong in JSON. */
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** One, several, and how long one is: the longest first. */
+const UNITS: readonly (readonly [string, string, number])[] = [
+  ['year', 'years', 365 * DAY],
+  ['month', 'months', 30 * DAY],
+  ['day', 'days', DAY],
+  ['h', 'h', HOUR],
+  ['min', 'min', MINUTE],
+  ['s', 's', SECOND],
+];
+
+/** `3 min ago`. A time to come, as after a clock was set back, is `in 3 min`. */
+export function age(time: Date, now: number): string {
+  const elapsed = now - time.getTime();
+  const distance = Math.abs(elapsed);
+  const unit = UNITS.find(([, , length]) => distance >= length);
+  if (!unit) return 'just now';
+  const [one, several, length] = unit;
+  const number = Math.floor(distance / length);
+  const said = `${number} ${number === 1 ? one : several}`;
+  return elapsed < 0 ? `in ${said}` : `${said} ago`;
+}
+
+/** `1 snapshot`, `2 snapshots`. */
+export function count(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? '' : 's'}`;
+}
+
+/** How many times smaller, as `3.2 x`; a dash where there is nothing to compare. */
+export function times(ratio: number | undefined): string {
+  return ratio === undefined ? '-' : `${ratio.toFixed(ratio < 10 ? 2 : ratio < 100 ? 1 : 0)} x`;
+}
+
+/** `whole / part`, or undefined for nothing. */
+export function ratio(whole: number, part: number): number | undefined {
+  return part > 0 ? whole / part : undefined;
+}
+
+export const SHORT_ID = 8;
+
+/** Each id cut to 8 digits, or to as many more as tell it from the others. */
+export function shortIds(ids: readonly string[]): Map<string, string> {
+  const sorted = [...new Set(ids)].sort();
+  return new Map(
+    sorted.map((id, position) => {
+      const shared = Math.max(
+        sharedLength(id, sorted[position - 1] ?? ''),
+        sharedLength(id, sorted[position + 1] ?? ''),
+      );
+      return [id, id.slice(0, Math.max(SHORT_ID, shared + 1))];
+    }),
+  );
+}
+
+export function shortId(id: string): string {
+  return id.slice(0, SHORT_ID);
+}
+
+function sharedLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
+}
+
+/** A store holds names that others chose: none of them may steer the terminal or break a line. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
