@@ -3,6 +3,7 @@
 import { MiB } from '../base/sizes.js';
 import { checkLevel } from '../compress/compressor.js';
 import type { Program } from '../format/manifest.js';
+import type { Internals } from '../writer/thread.js';
 import type { OnBusy } from '../writer/save-queue.js';
 import { checkRun, checkTag, detectProgram } from './names.js';
 
@@ -26,12 +27,12 @@ export interface OpenOptions {
   classes?: Iterable<ClassLike> | undefined;
   /** Aborts the opening. */
   signal?: AbortSignal | undefined;
-  /** URL of a module whose export `io` stands in for the real disk: for the tests of this library. */
-  [IO_MODULE]?: string;
+  /** For the tests of this library. */
+  [INTERNALS]?: Internals;
 }
 
 /** A symbol, so that nobody sets it by mistake. */
-export const IO_MODULE: unique symbol = Symbol.for('holdfast.io') as never;
+export const INTERNALS: unique symbol = Symbol.for('holdfast.internals') as never;
 
 /** A class, as `classes` takes it: its constructor is never called. */
 // biome-ignore lint/suspicious/noExplicitAny: constructors of any shape are welcome
@@ -63,7 +64,7 @@ export interface CheckedOpen {
   memoryLimit: number | undefined;
   program: Program;
   compression: { level: number } | false;
-  ioModule: string | undefined;
+  internals: Internals;
 }
 
 export interface CheckedSave {
@@ -112,7 +113,7 @@ export function checkOpenOptions(options: OpenOptions): CheckedOpen {
     memoryLimit,
     program: checkProgram(options.program),
     compression,
-    ioModule: options[IO_MODULE],
+    internals: options[INTERNALS] ?? {},
   };
 }
 

@@ -91,8 +91,8 @@ export class Snap {
     const checked = checkOpenOptions(options);
     const registry = new ClassRegistry(options.classes ?? []);
     throwIfAborted(options.signal);
-    const { create, readOnly, compression, ioModule } = checked;
-    const acquiring = Owner.acquire({ directory, create, readOnly, compression, ioModule });
+    const { create, readOnly, compression, internals } = checked;
+    const acquiring = Owner.acquire({ directory, create, readOnly, compression, internals });
     let snap: Snap | undefined;
     const attaching = acquiring.then((owner) => {
       snap = new Snap(directory, checked, owner, registry);

@@ -13,7 +13,7 @@ import { SnapError } from '../base/errors.js';
 import { canonicalPath } from '../io/machine.js';
 import { fromPlainError } from './plain-error.js';
 import { type FromWriter, type ToWriter, type Warning, WORD_COUNT, Word } from './protocol.js';
-import type { ThreadData } from './thread.js';
+import type { Internals, ThreadData } from './thread.js';
 
 /** How long the end of the process is held up for what was captured. */
 const EXIT_LIMIT_MS = 30_000;
@@ -23,7 +23,7 @@ export interface OwnerOptions {
   create: boolean;
   readOnly: boolean;
   compression: { level: number } | false;
-  ioModule: string | undefined;
+  internals: Internals;
 }
 
 /** What an owner tells one of its Snaps. */

@@ -28,8 +28,15 @@ export interface ThreadData {
   create: boolean;
   readOnly: boolean;
   compression: { level: number } | false;
-  /** URL of a module whose export `io` stands in for the real disk, clock and randomness: for tests. */
-  ioModule: string | undefined;
+  internals: Internals;
+}
+
+/** What tests may change. */
+export interface Internals {
+  /** URL of a module whose export `io` stands in for the real disk, clock and randomness. */
+  ioModule?: string;
+  /** Packs are sealed from this size on, so that a test sees many of them. */
+  packBytes?: number;
 }
 
 /** Lower priority than the loop's: its slow-down on full cores fell from 34-48 % to 0-10 %. */
@@ -46,7 +53,7 @@ interface Encoded {
   manifest: Manifest;
 }
 
-const { port, words, ioModule, ...options } = workerData as ThreadData;
+const { port, words, internals, ...options } = workerData as ThreadData;
 const CLOSED = 1;
 const DIED = 2;
 
@@ -250,7 +257,8 @@ async function main(): Promise<void> {
   try {
     store = await Store.open({
       ...options,
-      io: ioModule === undefined ? realIo : ((await import(ioModule)) as { io: Io }).io,
+      io: internals.ioModule ? ((await import(internals.ioModule)) as { io: Io }).io : realIo,
+      ...(internals.packBytes !== undefined && { packBytes: internals.packBytes }),
       onWarning: (warning) => post({ type: 'warning', warning }),
     });
   } catch (error) {

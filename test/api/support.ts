@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { OpenOptions } from '../../src/index.js';
+import { INTERNALS, type OpenOptions } from '../../src/api/options.js';
 
 /** A fresh path for a store; whatever is there is removed after the test. */
 export function storePath(t: TestContext): string {
@@ -76,6 +76,5 @@ export interface Fault {
 
 /** Options that put a disk under the store whose faults `setFault` decides. */
 export function faulty(): OpenOptions {
-  const module = new URL('./faulty-io.js', import.meta.url).href;
-  return { [Symbol.for('holdfast.io')]: module } as OpenOptions;
+  return { [INTERNALS]: { ioModule: new URL('./faulty-io.js', import.meta.url).href } };
 }

@@ -1,0 +1,64 @@
+/**
+ * The state that tortured programs save: whatever is restored can be told whole from torn by itself, because the
+ * state carries a hash of everything else in it.
+ */
+
+import { createHash } from 'node:crypto';
+
+export interface Tortured {
+  step: number;
+  seed: number;
+  grids: Float64Array[];
+  notes: Map<string, string>;
+  check: string;
+}
+
+/** A small generator, so that one seed replays one program. */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export function initial(seed: number): Tortured {
+  const grids = [20_000, 3_000, 40].map((length) => new Float64Array(length));
+  return sealed({ step: 0, seed, grids, notes: new Map(), check: '' });
+}
+
+/** One step: some of the grids change in places, sometimes everywhere; sometimes one changes its length. */
+export function advance(state: Tortured, random: () => number): void {
+  state.step++;
+  for (const [index, grid] of state.grids.entries()) {
+    const choice = random();
+    if (choice < 0.3) continue;
+    if (choice > 0.95) state.grids[index] = new Float64Array(1 + Math.floor(random() * 30_000)).fill(state.step);
+    const target = state.grids[index] as Float64Array;
+    const from = Math.floor(random() * target.length);
+    const to = choice > 0.85 ? target.length : Math.min(target.length, from + Math.floor(random() * 2000));
+    for (let at = from; at < to; at++) target[at] = random() * state.step;
+    void grid;
+  }
+  state.notes.set(`note ${Math.floor(random() * 20)}`, `written at ${state.step}`);
+  sealed(state);
+}
+
+export function sealed(state: Tortured): Tortured {
+  state.check = hashOf(state);
+  return state;
+}
+
+/** True where the state is exactly one that `sealed` has seen. */
+export function isWhole(state: Tortured): boolean {
+  return state.check === hashOf(state);
+}
+
+function hashOf({ step, seed, grids, notes }: Tortured): string {
+  const hash = createHash('sha256');
+  hash.update(`${step} ${seed} ${JSON.stringify([...notes])}`);
+  for (const grid of grids) hash.update(`${grid.length} `).update(new Uint8Array(grid.buffer));
+  return hash.digest('hex');
+}
