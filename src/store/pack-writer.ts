@@ -52,15 +52,15 @@ export interface Draft {
 }
 
 /** Records are gathered in a buffer of this size; while one is being written the other is filled. */
-const STAGING_BYTES = 4 * MiB;
+export const STAGING_BYTES = 4 * MiB;
 
 export class PackWriter {
   readonly number: number;
   readonly #file: IoFile;
   readonly #writer: Buffer;
   readonly #chain: Chain;
-  #staging = Buffer.allocUnsafeSlow(STAGING_BYTES);
-  #spare = Buffer.allocUnsafeSlow(STAGING_BYTES);
+  #staging: Buffer;
+  #spare: Buffer;
   #used = 0;
   /** File offset at which `#staging` will be written. */
   #stagingOffset: number;
@@ -72,8 +72,17 @@ export class PackWriter {
   #spanRecords = 0;
 
   /** `end` is where the last commit ends; `file` is open for writing and holds nothing that counts beyond. */
-  constructor(number: number, file: IoFile, end: number, writer: Buffer, chain: Chain) {
+  constructor(
+    number: number,
+    file: IoFile,
+    end: number,
+    writer: Buffer,
+    chain: Chain,
+    stagingBytes = STAGING_BYTES,
+  ) {
     this.number = number;
+    this.#staging = Buffer.allocUnsafeSlow(stagingBytes);
+    this.#spare = Buffer.allocUnsafeSlow(stagingBytes);
     this.#file = file;
     this.#durableEnd = end;
     this.#stagingOffset = end;
@@ -117,7 +126,7 @@ export class PackWriter {
       offset: this.end,
       pack: this.number,
     };
-    if (this.#used + HEADER_BYTES > STAGING_BYTES) this.#writeStaging();
+    if (this.#used + HEADER_BYTES > this.#staging.length) this.#writeStaging();
     encodeHeader(header, this.#staging, this.#used);
     this.#spanHash.update(this.#staging.subarray(this.#used, this.#used + HEADER_BYTES));
     this.#spanRecords++;
@@ -132,7 +141,7 @@ export class PackWriter {
    * it does already, so that the caller need not await.
    */
   makeRoom(bytes: number): Promise<void> | undefined {
-    if (this.#used + bytes <= STAGING_BYTES || this.#used === 0) return undefined;
+    if (this.#used + bytes <= this.#staging.length || this.#used === 0) return undefined;
     return this.#writeBehind();
   }
 
@@ -197,7 +206,7 @@ export class PackWriter {
 
   #put(bytes: Buffer): void {
     for (let done = 0; done < bytes.length; ) {
-      if (this.#used === STAGING_BYTES) this.#writeStaging();
+      if (this.#used === this.#staging.length) this.#writeStaging();
       const copied = bytes.copy(this.#staging, this.#used, done);
       this.#used += copied;
       done += copied;

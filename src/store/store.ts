@@ -51,8 +51,12 @@ export interface StoreOptions {
   onWarning(warning: StoreWarning): void;
   /** Smaller packs, so that a test can roll them. */
   packBytes?: number;
+  /** Smaller writes, so that a test can cut them. */
+  stagingBytes?: number;
   /** Keep the index in memory and take no lock: for a simulated disk, which LevelDB cannot use. */
   simulated?: boolean;
+  /** With `simulated`: where the index is kept, so that a test can look at it. */
+  indexValues?: KeyValues;
 }
 
 export interface StoreWarning {
@@ -86,6 +90,7 @@ export class Store {
   readonly #encoding: Encoding;
   readonly #onWarning: (warning: StoreWarning) => void;
   readonly #packBytes: number;
+  readonly #stagingBytes: number | undefined;
   readonly #writerId: Buffer;
   readonly #lock: Lock | undefined;
   readonly #sealsIndex: boolean;
@@ -133,6 +138,7 @@ export class Store {
     this.#lock = lock;
     this.#onWarning = options.onWarning;
     this.#packBytes = options.packBytes ?? PACK_BYTES;
+    this.#stagingBytes = options.stagingBytes;
     this.#writerId = options.io.random(WRITER_ID_BYTES);
     this.#sealsIndex = !options.readOnly && !options.simulated;
     this.#packs = new Packs(options.io, layout);
@@ -343,7 +349,7 @@ export class Store {
 
   async #start(options: StoreOptions): Promise<void> {
     if (this.readOnly || options.simulated) {
-      await this.#rebuild(memoryKeyValues(), undefined);
+      await this.#rebuild(options.indexValues ?? memoryKeyValues(), undefined);
       return;
     }
     const seal = readSeal(this.#io, this.#layout);
@@ -409,7 +415,7 @@ export class Store {
   #appendTo(number: number, end: number): void {
     const file = this.#io.open(this.#layout.pack(number), 'write');
     if (file.size() > end) file.truncate(end);
-    this.#writer = new PackWriter(number, file, end, this.#writerId, this.#chain);
+    this.#writer = new PackWriter(number, file, end, this.#writerId, this.#chain, this.#stagingBytes);
   }
 
   #newIndex(values: KeyValues): Index {
@@ -429,7 +435,7 @@ export class Store {
     const number = Math.max(this.#lastPack.number, this.#packs.numbers().at(-1) ?? 0) + 1;
     try {
       const file = this.#io.open(this.#layout.pack(number), 'create');
-      this.#writer = new PackWriter(number, file, 0, this.#writerId, this.#chain);
+      this.#writer = new PackWriter(number, file, 0, this.#writerId, this.#chain, this.#stagingBytes);
       this.#io.syncFolder(this.#layout.packs);
     } catch (error) {
       throw toSnapError(error, `creating pack ${number}`);

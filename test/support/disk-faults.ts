@@ -1,0 +1,60 @@
+/** Calls that fail: the Nth of a kind, once or from then on. */
+
+import type { Random } from './random.js';
+
+export const CALLS = [
+  'open',
+  'create',
+  'read',
+  'write',
+  'size',
+  'truncate',
+  'sync',
+  'close',
+  'stat',
+  'list',
+  'makeFolder',
+  'rename',
+  'remove',
+  'removeFolder',
+  'syncFolder',
+] as const;
+export type Call = (typeof CALLS)[number];
+
+/** `short`: fewer bytes than asked for. `lost`: a failed sync whose pages cannot even be read back. */
+export type Effect = 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EMFILE' | 'EACCES' | 'short' | 'lost';
+
+export interface Fault {
+  call: Call;
+  effect: Effect;
+  /** Counted from 1. */
+  nth: number;
+  forGood: boolean;
+  /** Only calls on paths that end with this count. */
+  suffix?: string;
+}
+
+export class Faults {
+  #fault: Fault | undefined;
+  #seen = 0;
+  /** True once the fault has struck. */
+  hit = false;
+
+  constructor(readonly random: Random) {}
+
+  set(fault: Fault | undefined): void {
+    this.#fault = fault;
+    this.#seen = 0;
+    this.hit = false;
+  }
+
+  /** What becomes of this call, if anything does. */
+  strike(call: Call, path: string): Effect | undefined {
+    const fault = this.#fault;
+    if (!fault || fault.call !== call || !path.endsWith(fault.suffix ?? '')) return undefined;
+    this.#seen++;
+    if (fault.forGood ? this.#seen < fault.nth : this.#seen !== fault.nth) return undefined;
+    this.hit = true;
+    return fault.effect;
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * What must hold on the disk under every test, whatever the test is about.
+ *
+ *  - an acknowledgement comes after everything it needs is durable: bytes and names, up to the root
+ *  - bytes that an acknowledged commit relies on are never changed, cut off or unlinked (gc says `mayRemove`)
+ *  - a file whose sync failed is not written or synced again by the process that saw it fail
+ */
+
+import { applied, type DiskFile, type FileChange } from './disk-file.js';
+import { DiskFolder, type DiskNode } from './disk-folder.js';
+
+export class RuleBroken extends Error {
+  override readonly name = 'RuleBroken';
+}
+
+/** `folders` leads from the root of the disk to the folder that holds the packs, names included. */
+export function checkAcknowledged(root: DiskFolder, folders: readonly string[], what: string): void {
+  let folder = root;
+  for (const name of folders) {
+    checkName(folder, name, what);
+    const next = folder.visible.get(name);
+    if (!(next instanceof DiskFolder))
+      throw new RuleBroken(`${what} was acknowledged without a folder ${name}`);
+    folder = next;
+  }
+  for (const [name, node] of folder.visible) {
+    if (node instanceof DiskFolder || node.distrusted) continue;
+    if (node.visible.length > 0) checkName(folder, name, what);
+    if (!node.isDurable)
+      throw new RuleBroken(`${what} was acknowledged while bytes of ${name} are not durable`);
+    node.acknowledged = node.visible.length;
+  }
+}
+
+export function checkName(folder: DiskFolder, name: string, what: string): void {
+  const node = folder.visible.get(name);
+  if (node !== undefined && folder.durable.get(name) === node) return;
+  throw new RuleBroken(`${what} was acknowledged while the name ${name} is not durable`);
+}
+
+export function checkChange(file: DiskFile, change: FileChange, path: string): void {
+  if (file.distrusted && change.kind === 'write') {
+    throw new RuleBroken(`${path} is written to after a sync of it failed`);
+  }
+  const before = file.visible.subarray(0, file.acknowledged);
+  if (change.kind === 'write' && change.position >= before.length) return;
+  const after = applied(file.visible, change).subarray(0, file.acknowledged);
+  if (!after.equals(before)) throw new RuleBroken(`acknowledged bytes of ${path} are changed`);
+}
+
+export function checkSync(file: DiskFile, path: string): void {
+  if (file.distrusted) throw new RuleBroken(`${path} is synced again after a sync of it failed`);
+}
+
+export function checkRemove(node: DiskNode | undefined, path: string, mayRemove: boolean): void {
+  if (mayRemove || !node || node instanceof DiskFolder || node.acknowledged === 0) return;
+  throw new RuleBroken(`${path} is removed although acknowledged commits rely on it`);
+}

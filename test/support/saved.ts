@@ -1,0 +1,143 @@
+/** What was saved: the bytes a restore has to give back, and how they are put into a store and read again. */
+
+import assert from 'node:assert/strict';
+import type { SnapshotId } from '../../src/base/ids.js';
+import { type RegionBytes, visitChangedChunks } from '../../src/chunker/fixed.js';
+import { chunkIdOf } from '../../src/chunker/ids.js';
+import {
+  encodeRegionTable,
+  INLINE_TABLE_BYTES,
+  type Manifest,
+  type RegionEntry,
+} from '../../src/format/manifest.js';
+import type { Tree } from '../../src/format/tree.js';
+import type { Summary } from '../../src/store/index.js';
+import { readBytes, readRegionTable } from '../../src/store/manifests.js';
+import { RegionTree } from '../../src/store/region-tree.js';
+import type { Store } from '../../src/store/store.js';
+
+/** Bytes of regions by path; the skeleton is the one with the empty path. Buffers are never changed in place. */
+export type Content = ReadonlyMap<string, Buffer>;
+
+export interface Saved {
+  id: SnapshotId;
+  run: string;
+  content: Content;
+}
+
+/** What one run keeps between its saves, as the writer does: trees and the bytes they are of. */
+export interface Lineage {
+  id: SnapshotId | undefined;
+  trees: Map<string, RegionTree>;
+  content: Content;
+}
+
+export const NO_LINEAGE: Lineage = { id: undefined, trees: new Map(), content: new Map() };
+
+/** Puts everything of a snapshot but the commit; returns the lineage for the next save of the run. */
+export async function putSnapshot(
+  store: Store,
+  saved: Saved,
+  base: Lineage,
+  chunkBytes: number,
+  step: number,
+): Promise<Lineage> {
+  const trees = new Map<string, RegionTree>();
+  const roots = new Map<string, Tree>();
+  for (const [path, bytes] of saved.content) {
+    const tree = base.trees.get(path) ?? new RegionTree(chunkBytes);
+    trees.set(path, tree);
+    roots.set(path, await putRegion(store, tree, bytes, base.content.get(path)));
+  }
+  const entries = [...roots].flatMap(([path, tree]): RegionEntry[] =>
+    path === '' ? [] : [{ path, kind: 'Uint8Array', tree }],
+  );
+  store.putManifest({
+    id: saved.id,
+    run: saved.run,
+    parent: base.id,
+    step,
+    createdAt: step,
+    stallMs: 0,
+    logicalBytes: 0,
+    changedBytes: 0,
+    storedBytes: 0,
+    program: { name: 'program', version: '1', node: '20' },
+    meta: '',
+    skeleton: roots.get('') as Tree,
+    regions: await putTable(store, entries, trees, base),
+  });
+  return { id: saved.id, trees, content: saved.content };
+}
+
+async function putTable(
+  store: Store,
+  entries: RegionEntry[],
+  trees: Map<string, RegionTree>,
+  base: Lineage,
+): Promise<Manifest['regions']> {
+  const table = encodeRegionTable(entries);
+  if (table.length <= INLINE_TABLE_BYTES) return { inline: entries };
+  const tree = base.trees.get(TABLE) ?? new RegionTree(512);
+  trees.set(TABLE, tree);
+  return { count: entries.length, tree: await putRegion(store, tree, table, undefined) };
+}
+
+/** No region has this path. */
+const TABLE = '\0table';
+
+async function putRegion(
+  store: Store,
+  tree: RegionTree,
+  bytes: Buffer,
+  previous: Buffer | undefined,
+): Promise<Tree> {
+  const { chunkBytes } = tree;
+  tree.resize(bytes.length);
+  for (const index of changedChunks(bytes, previous, chunkBytes)) {
+    const raw = bytes.subarray(index * chunkBytes, (index + 1) * chunkBytes);
+    const id = chunkIdOf(raw);
+    if (tree.has(index, id)) continue;
+    await store.makeRoom(raw.length);
+    store.putChunk(raw, id);
+    tree.set(index, id);
+  }
+  return tree.store(store).tree;
+}
+
+function changedChunks(bytes: Buffer, previous: Buffer | undefined, chunkBytes: number): number[] {
+  if (!previous) return Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, index) => index);
+  const changed: number[] = [];
+  visitChangedChunks(regionBytes(bytes), regionBytes(previous), chunkBytes, (index) => changed.push(index));
+  return changed;
+}
+
+export function regionBytes(bytes: Buffer): RegionBytes {
+  return { byteLength: bytes.length, slice: (start, end) => bytes.subarray(start, end) };
+}
+
+/** The trees that a process continuing this snapshot starts from. */
+export function loadLineage(store: Store, summary: Summary): Lineage {
+  const manifest = store.manifest(summary);
+  const trees = new Map([['', RegionTree.load(store, manifest.skeleton)]]);
+  for (const { path, tree } of readRegionTable(store, manifest))
+    trees.set(path, RegionTree.load(store, tree));
+  if (!('inline' in manifest.regions)) trees.set(TABLE, RegionTree.load(store, manifest.regions.tree));
+  return { id: summary.id, trees, content: new Map() };
+}
+
+/** Every byte of a snapshot, read back and checked. */
+export function readSnapshot(store: Store, summary: Summary): Map<string, Buffer> {
+  const manifest = store.manifest(summary);
+  assert.equal(manifest.id, summary.id);
+  const content = new Map([['', readBytes(store, manifest.skeleton)]]);
+  for (const { path, tree } of readRegionTable(store, manifest)) content.set(path, readBytes(store, tree));
+  return content;
+}
+
+export function assertSameContent(actual: Content, expected: Content, what: string): void {
+  assert.deepEqual([...actual.keys()].sort(), [...expected.keys()].sort(), `${what}: its regions`);
+  for (const [path, bytes] of expected) {
+    if (!actual.get(path)?.equals(bytes)) assert.fail(`${what}: wrong bytes in region '${path}'`);
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * A process that runs a program against a store on a simulated disk, and a model that says what the store owes it.
+ *
+ * A failed action is undone as the writer does it: roll back, forget the trees, go on.
+ */
+
+import assert from 'node:assert/strict';
+import { isSnapError } from '../../src/base/errors.js';
+import type { SnapshotId } from '../../src/base/ids.js';
+import type { KeyValues } from '../../src/store/key-values.js';
+import { Store, type StoreWarning } from '../../src/store/store.js';
+import { type Effect, Model } from './model.js';
+import { type Action, edited, freshContent, type Shape, SMALL } from './program.js';
+import { Random } from './random.js';
+import {
+  assertSameContent,
+  type Lineage,
+  loadLineage,
+  NO_LINEAGE,
+  putSnapshot,
+  readSnapshot,
+} from './saved.js';
+import { type DiskImage, SimulatedDisk } from './simulated-disk.js';
+
+/** Three folders that the engine has to make, and make durable. */
+export const STORE = '/data/jobs/store';
+
+export interface SessionOptions {
+  seed: number;
+  image?: DiskImage;
+  model?: Model;
+  shape?: Shape;
+  chunkBytes?: number;
+  packBytes?: number;
+  stagingBytes?: number;
+  compression?: { level: number } | false;
+  indexValues?: () => KeyValues;
+  /** Looks at every disk before it is used. */
+  prepare?: (disk: SimulatedDisk) => void;
+}
+
+export class Session {
+  readonly disk: SimulatedDisk;
+  readonly model: Model;
+  readonly warnings: StoreWarning[] = [];
+  /** Errors of actions that failed. */
+  readonly failures: unknown[] = [];
+  /** What the commit under way would do. */
+  inFlight: Effect | undefined;
+  readonly #options: SessionOptions;
+  readonly #random: Random;
+  readonly #lineages = new Map<string, Lineage>();
+  readonly #contents = new Map<string, ReadonlyMap<string, Buffer>>();
+  #step = 0;
+  #store: Store | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed);
+    this.disk = new SimulatedDisk(options.seed, options.image);
+    this.model = options.model?.clone() ?? new Model();
+    options.prepare?.(this.disk);
+  }
+
+  /** A session whose store is open and was checked against the model. */
+  static async begin(options: SessionOptions): Promise<Session> {
+    const session = new Session(options);
+    await session.open();
+    await session.settle();
+    return session;
+  }
+
+  get store(): Store {
+    return this.#store ?? assert.fail('the store is not open');
+  }
+
+  get isOpen(): boolean {
+    return this.#store !== undefined;
+  }
+
+  async open(): Promise<void> {
+    const { packBytes = 6000, stagingBytes = 1500, compression = { level: 1 }, indexValues } = this.#options;
+    this.#store = await Store.open({
+      io: this.disk,
+      directory: STORE,
+      create: true,
+      readOnly: false,
+      compression,
+      onWarning: (warning) => this.warnings.push(warning),
+      packBytes,
+      stagingBytes,
+      simulated: true,
+      ...(indexValues ? { indexValues: indexValues() } : {}),
+    });
+  }
+
+  async settle(): Promise<void> {
+    await this.model.settle(this.store);
+    this.#lineages.clear();
+  }
+
+  async close(): Promise<void> {
+    const store = this.#store;
+    this.#store = undefined;
+    this.#lineages.clear();
+    await store?.close();
+    this.obeyed();
+    assert.equal(this.disk.openFiles, 0, 'files stay open behind a closed store');
+  }
+
+  async run(actions: readonly Action[]): Promise<void> {
+    for (const action of actions) await this.perform(action);
+  }
+
+  /** Performs an action; a typed failure is undone and remembered, any other is the test's. */
+  async perform(action: Action): Promise<boolean> {
+    try {
+      await this.#perform(action);
+      this.obeyed();
+      return true;
+    } catch (error) {
+      this.obeyed();
+      if (!isSnapError(error)) throw error;
+      this.failures.push(error);
+      if (this.inFlight) this.model.doubtful.push(this.inFlight);
+      this.inFlight = undefined;
+      this.#lineages.clear();
+      await this.#store?.rollback();
+      this.obeyed();
+      return false;
+    }
+  }
+
+  /** Fails where the disk saw one of its rules broken. */
+  obeyed(): void {
+    const [violation] = this.disk.violations;
+    if (violation) throw violation;
+  }
+
+  async #perform(action: Action): Promise<void> {
+    switch (action.do) {
+      case 'save':
+        return this.#save(action.run, action.edit, action.tag);
+      case 'tag':
+      case 'untag': {
+        const id = action.do === 'tag' ? this.#pick(action.pick) : undefined;
+        if (action.do === 'tag' && !id) return;
+        const effect = { tags: new Map([[action.name, id]]) };
+        return this.#commit(effect, () => this.store.putTag(action.name, id));
+      }
+      case 'forget':
+      case 'unforget': {
+        const id = this.#pick(action.pick);
+        if (!id) return;
+        const flag = action.do === 'forget';
+        return this.#commit({ forgotten: new Map([[id, flag]]) }, () => this.store.putForget(id, flag));
+      }
+      case 'restore':
+        return this.#restore(action.pick);
+      case 'reopen':
+        await this.close();
+        await this.open();
+        return this.settle();
+    }
+  }
+
+  async #save(run: string, edit: number, tag: string | undefined): Promise<void> {
+    const before = this.#contents.get(run) ?? freshContent(this.#options.shape ?? SMALL, new Random(edit));
+    const content = edited(before, edit);
+    this.#contents.set(run, content);
+    const id = this.#random.bytes(16).toString('hex') as SnapshotId;
+    const effect: Effect = { saved: { id, run, content }, ...(tag ? { tags: new Map([[tag, id]]) } : {}) };
+    let lineage = NO_LINEAGE;
+    const last = this.#lineages.get(run);
+    this.#lineages.delete(run);
+    await this.#commit(effect, async () => {
+      const base = last ?? (await this.#newestOf(run));
+      lineage = await putSnapshot(this.store, { id, run, content }, base, this.#chunkBytes, this.#step++);
+      if (tag) this.store.putTag(tag, id);
+      if (base.id && this.#random.chance(0.3)) this.store.putTiming(base.id, this.#step);
+    });
+    this.#lineages.set(run, lineage);
+  }
+
+  async #newestOf(run: string): Promise<Lineage> {
+    for await (const summary of this.store.summaries(run)) return loadLineage(this.store, summary);
+    return NO_LINEAGE;
+  }
+
+  get #chunkBytes(): number {
+    return this.#options.chunkBytes ?? 64;
+  }
+
+  async #commit(effect: Effect, put: () => Promise<void> | void): Promise<void> {
+    this.inFlight = effect;
+    this.store.begin();
+    await put();
+    await this.store.commit();
+    this.disk.acknowledged(STORE, effect.saved ? `snapshot ${effect.saved.id}` : 'a note');
+    this.model.acknowledge(effect);
+    this.inFlight = undefined;
+  }
+
+  #pick(fraction: number): SnapshotId | undefined {
+    const ids = [...this.model.snapshots.keys()];
+    return ids[Math.floor(fraction * ids.length)];
+  }
+
+  #restore(fraction: number): void {
+    const id = this.#pick(fraction);
+    const summary = id && this.store.byId(id);
+    const saved = id && this.model.snapshots.get(id);
+    if (!summary || !saved) return;
+    assertSameContent(readSnapshot(this.store, summary), saved.content, `snapshot ${id}`);
+  }
+}
