@@ -1,0 +1,241 @@
+/**
+ * What a save costs behind the loop: time to durable, CPU of the whole process, bytes on disk, against floors
+ * measured in the same run, one beside each save.
+ *
+ * The loop waits meanwhile, so that all CPU time is the save's. Written is the growth of the store's folder,
+ * index included, a moment after the save became durable, because the index is written behind.
+ */
+
+import { join } from 'node:path';
+import { formatBytes, KiB, MiB } from '../src/base/sizes.js';
+import { Snap } from '../src/index.js';
+import { folderBytes, kernelWrittenBytes } from './support/disk.js';
+import { Appender, changedChunks, codecMillis, compressedBytes, WarmTarget } from './support/floors.js';
+import { runBench, showMillis, showPercent, showRatio, sleep, verdict } from './support/program.js';
+import { median, percentile, sum } from './support/samples.js';
+import { DATA, SmoothField } from './support/states.js';
+
+const BYTES = 256 * MiB;
+/** After this the index has been written, and the process rests. */
+const REST_MS = 25;
+
+interface Sample {
+  durableMs: number;
+  cpuMs: number;
+  writtenBytes: number;
+  kernelBytes: number;
+  /** Floors. */
+  copyMs: number;
+  compareMs: number;
+  floorCpuMs: number;
+  changed: number;
+  compressedBytes: number;
+}
+
+interface FullFloor {
+  appendRate: number;
+  codecRate: number;
+}
+
+const PATTERNS: { name: string; samples: number; change: (field: SmoothField) => void }[] = [
+  { name: 'nothing', samples: 100, change: () => {} },
+  {
+    name: '1 % in one piece',
+    samples: 100,
+    change: (field) => field.changeContiguous(0.01 * field.bytes.length),
+  },
+  {
+    name: '1 % in 64 KiB places',
+    samples: 100,
+    change: (field) => field.changeScattered(0.01 * field.bytes.length),
+  },
+  { name: 'everything', samples: 12, change: (field) => field.changeAll() },
+];
+
+await runBench(
+  'incremental',
+  'what a save costs behind the loop',
+  async ({ folder, samples, sizes, report }) => {
+    const bytes = sizes?.[0] ?? BYTES;
+    const store = join(folder, 'store');
+    const snap = await Snap.open(store);
+    const field = new SmoothField(bytes);
+    await snap.prepare(field.state);
+    const previous = Buffer.from(field.bytes);
+    const target = new WarmTarget(bytes);
+    const appender = new Appender(folder);
+    const rows = [];
+    const fullFloors: FullFloor[] = [];
+    const full: Sample[] = [];
+    await (await snap.save(field.state)).durable;
+
+    const take = async (change: (field: SmoothField) => void): Promise<Sample> => {
+      change(field);
+      const floor = measureFloor(field, previous, target);
+      await sleep(REST_MS);
+      const cost = await measureSave(snap, store, field);
+      previous.set(field.bytes);
+      return { ...floor, ...cost };
+    };
+
+    for (const { name, samples: usual, change } of PATTERNS) {
+      for (let round = 0; round < 3; round++) await take(change);
+      const taken: Sample[] = [];
+      for (let sample = 0; sample < (samples ?? usual); sample++) {
+        taken.push(await take(change));
+        if (name !== 'everything') continue;
+        fullFloors.push(measureFullFloor(field, appender, taken.at(-1)?.compressedBytes ?? bytes));
+      }
+      if (name === 'everything') full.push(...taken);
+      rows.push(rowOf(name, taken));
+    }
+    appender.close();
+    await snap.close();
+
+    report.section(
+      `A save of ${formatBytes(bytes)} beside memcpy + ranged compare of the same bytes (medians)`,
+      [
+        { name: 'changed' },
+        { name: 'samples' },
+        { name: 'memcpy + compare', show: showMillis },
+        { name: 'durable', show: showMillis },
+        { name: 'durable p99', show: showMillis },
+        { name: 'durable ratio', show: showRatio },
+        { name: 'cpu floor', show: showMillis },
+        { name: 'cpu', show: showMillis },
+        { name: 'cpu ratio', show: showRatio },
+        { name: 'both <= 3 x' },
+      ],
+      rows,
+      `data: ${DATA}`,
+      'cpu: user and system time of the whole process, from the call of save until the process rests again',
+    );
+    report.section(
+      'Bytes written for it (means)',
+      [
+        { name: 'changed' },
+        { name: 'changed chunks' },
+        { name: 'compressed', show: formatBytes },
+        { name: 'written', show: (value) => formatBytes(Math.round(value)) },
+        { name: 'beyond compressed', show: (value) => formatBytes(Math.round(value)) },
+        { name: 'written / compressed', show: showRatio },
+        { name: 'kernel wrote', show: (value) => formatBytes(Math.round(value)) },
+        { name: '<= 1.05 x + 4 KiB' },
+      ],
+      rows,
+      'compressed: the changed 64 KiB chunks, each by zstd level 1 or raw if that is smaller',
+      'written: growth of the store folder; kernel: write_bytes of /proc/self/io, whole pages',
+    );
+    const ratio = (full.length * bytes) / sum(full.map(({ compressedBytes }) => compressedBytes));
+    const durableRate = bytes / median(full.map(({ durableMs }) => durableMs));
+    const appendRate = median(fullFloors.map((floor) => floor.appendRate));
+    const codecRate = median(fullFloors.map((floor) => floor.codecRate));
+    const floorRate = Math.min(appendRate * ratio, codecRate);
+    report.section(
+      'Everything changed: rate to durable',
+      [
+        { name: 'compression', show: showRatio },
+        { name: 'append rate', show: perSecond },
+        { name: 'append x compression', show: perSecond },
+        { name: 'codec + verify', show: perSecond },
+        { name: 'durable', show: perSecond },
+        { name: 'share of the floor', show: showPercent },
+        { name: '>= 60 %' },
+      ],
+      [
+        {
+          compression: ratio,
+          'append rate': appendRate,
+          'append x compression': appendRate * ratio,
+          'codec + verify': codecRate,
+          durable: durableRate,
+          'share of the floor': durableRate / floorRate,
+          '>= 60 %': verdict(durableRate >= 0.6 * floorRate),
+        },
+      ],
+      'append: plain writes of 4 MiB and one fdatasync, as many bytes as the compressed state, in the same folder',
+    );
+  },
+);
+
+function perSecond(bytesPerMilli: number): string {
+  return `${((1000 * bytesPerMilli) / 1e9).toFixed(2)} GB/s`;
+}
+
+function measureFloor(field: SmoothField, previous: Buffer, target: WarmTarget) {
+  const cpuBefore = process.cpuUsage();
+  const copyMs = target.copy(field.bytes);
+  const start = performance.now();
+  const chunks = changedChunks(field.bytes, previous);
+  const compareMs = performance.now() - start;
+  const floorCpuMs = cpuMillis(cpuBefore);
+  return {
+    copyMs,
+    compareMs,
+    floorCpuMs,
+    changed: chunks.length,
+    compressedBytes: compressedBytes(field.bytes, chunks),
+  };
+}
+
+async function measureSave(snap: Snap, store: string, field: SmoothField) {
+  const bytesBefore = folderBytes(store);
+  const kernelBefore = kernelWrittenBytes() ?? Number.NaN;
+  const cpuBefore = process.cpuUsage();
+  const start = performance.now();
+  const ticket = await snap.save(field.state);
+  await ticket.durable;
+  const durableMs = performance.now() - start;
+  await sleep(REST_MS);
+  return {
+    durableMs,
+    cpuMs: cpuMillis(cpuBefore),
+    writtenBytes: folderBytes(store) - bytesBefore,
+    kernelBytes: (kernelWrittenBytes() ?? Number.NaN) - kernelBefore,
+  };
+}
+
+function measureFullFloor(field: SmoothField, appender: Appender, storedBytes: number): FullFloor {
+  const codecMs = codecMillis(field.bytes);
+  const appendMs = appender.append(field.bytes, storedBytes);
+  return { codecRate: field.bytes.length / codecMs, appendRate: storedBytes / appendMs };
+}
+
+function cpuMillis(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
+}
+
+function rowOf(name: string, taken: readonly Sample[]) {
+  const medianOf = (pick: (sample: Sample) => number): number => median(taken.map(pick));
+  const meanOf = (pick: (sample: Sample) => number): number => sum(taken.map(pick)) / taken.length;
+  const floorMs = medianOf(({ copyMs, compareMs }) => copyMs + compareMs);
+  const floorCpuMs = medianOf((sample) => sample.floorCpuMs);
+  const durableMs = medianOf((sample) => sample.durableMs);
+  const cpuMs = medianOf((sample) => sample.cpuMs);
+  const written = meanOf((sample) => sample.writtenBytes);
+  const compressed = meanOf((sample) => sample.compressedBytes);
+  const isIncremental = name !== 'everything';
+  return {
+    changed: name,
+    samples: taken.length,
+    'memcpy + compare': floorMs,
+    durable: durableMs,
+    'durable p99': percentile(
+      taken.map((sample) => sample.durableMs),
+      0.99,
+    ),
+    'durable ratio': durableMs / floorMs,
+    'cpu floor': floorCpuMs,
+    cpu: cpuMs,
+    'cpu ratio': cpuMs / floorCpuMs,
+    'both <= 3 x': isIncremental ? verdict(durableMs <= 3 * floorMs && cpuMs <= 3 * floorCpuMs) : '',
+    'changed chunks': Math.round(meanOf((sample) => sample.changed)),
+    compressed: Math.round(compressed),
+    written,
+    'beyond compressed': written - compressed,
+    'written / compressed': compressed === 0 ? undefined : written / compressed,
+    'kernel wrote': meanOf((sample) => sample.kernelBytes),
+    '<= 1.05 x + 4 KiB': verdict(written <= 1.05 * compressed + 4 * KiB),
+  };
+}

@@ -1,0 +1,23 @@
+/** Runs benchmarks, each in a process of its own: `npm run bench`, `npm run bench -- stall [options]`. */
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const BENCHES = ['stall', 'incremental', 'commit'];
+
+const args = process.argv.slice(2);
+const firstOption = args.findIndex((arg) => arg.startsWith('-'));
+const names = firstOption === -1 ? args : args.slice(0, firstOption);
+const options = firstOption === -1 ? [] : args.slice(firstOption);
+const unknown = names.find((name) => !BENCHES.includes(name));
+if (unknown !== undefined || (names.length === 0 && options.includes('--help'))) {
+  if (unknown !== undefined) console.error(`error: there is no benchmark ${unknown}`);
+  console.error(`usage: npm run bench -- [${BENCHES.join(' | ')}]... [--help and other options of each]`);
+  process.exit(unknown === undefined ? 0 : 2);
+}
+
+for (const name of names.length > 0 ? names : BENCHES) {
+  const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+  const { status } = spawnSync(process.execPath, ['--expose-gc', program, ...options], { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}

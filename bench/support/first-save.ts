@@ -1,0 +1,23 @@
+/** A fresh process that prepares and saves: prints how long each save held it, as a JSON list. */
+
+import { Snap } from '../../src/index.js';
+import { sleep } from './program.js';
+import { SmoothField } from './states.js';
+
+const [, , folder = '', bytes = ''] = process.argv;
+const LATER = 20;
+
+const field = new SmoothField(Number(bytes));
+const snap = await Snap.open(folder);
+await snap.prepare(field.state);
+await sleep(20);
+const stalls: number[] = [];
+for (let save = 0; save <= LATER; save++) {
+  field.changeContiguous(0.01 * field.bytes.length);
+  const start = performance.now();
+  const ticket = await snap.save(field.state);
+  stalls.push(performance.now() - start);
+  await ticket.durable;
+}
+await snap.close();
+console.log(JSON.stringify(stalls));
