@@ -44,6 +44,9 @@ interface Waiting {
 
 const owners = new Map<string, Promise<Owner>>();
 
+/** Those whose store has to be closed when the process ends. One listener serves them all. */
+const live = new Set<Owner>();
+
 export class Owner {
   readonly #key: string;
   readonly #worker: Worker;
@@ -52,7 +55,6 @@ export class Owner {
   readonly #clients = new Map<number, ClientEvents>();
   readonly #requests = new Map<number, Waiting>();
   readonly #early: Warning[] = [];
-  readonly #onExit = () => this.#closeAtExit();
   #opened: { resolve(): void; reject(error: Error): void } | undefined;
   #closing: Promise<void> | undefined;
   #closed: { resolve(): void; reject(error: Error): void } | undefined;
@@ -114,7 +116,8 @@ export class Owner {
       this.#lastTurn = performance.now();
       this.#take(message);
     });
-    process.on('exit', this.#onExit);
+    if (live.size === 0) process.on('exit', Owner.#closeAllAtExit);
+    live.add(this);
   }
 
   /** Registers a Snap; the number names it in every message. */
@@ -240,11 +243,11 @@ export class Owner {
     return this.#closing;
   }
 
-  /** At the end of the process no event loop turns any more: wait for the thread on a shared word. */
-  #closeAtExit(): void {
-    if (this.#broken) return;
-    if (!this.#closing) this.#port.postMessage({ type: 'close' } satisfies ToWriter);
-    Atomics.wait(this.#words, Word.closed, 0, EXIT_LIMIT_MS);
+  /** At the end of the process no event loop turns any more: wait for the threads on a shared word each. */
+  static #closeAllAtExit(): void {
+    for (const owner of live)
+      if (!owner.#closing) owner.#port.postMessage({ type: 'close' } satisfies ToWriter);
+    for (const owner of live) Atomics.wait(owner.#words, Word.closed, 0, EXIT_LIMIT_MS);
   }
 
   #break(cause: unknown): void {
@@ -267,8 +270,10 @@ export class Owner {
     this.#port.close();
   }
 
+  /** Nothing is left to be done at the end of the process. */
   #forget(): void {
-    process.off('exit', this.#onExit);
+    live.delete(this);
+    if (live.size === 0) process.off('exit', Owner.#closeAllAtExit);
   }
 }
 
