@@ -189,6 +189,20 @@ function constructorName(prototype: object): string | undefined {
   return typeof tag === 'string' && tag !== '' ? tag : undefined;
 }
 
+/** What a value is, in a few words: "a Map", "null", "an instance of Foo". */
+export function kindOf(value: unknown): string {
+  if (value === null || typeof value === 'undefined') return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  if (types.isProxy(value)) return 'a Proxy';
+  const prototype = getPrototypeOf(value);
+  if (prototype === null) return 'an object without a prototype';
+  if (prototype === Object.prototype) return 'a plain object';
+  const name = constructorName(prototype);
+  if (name === undefined) return 'an object of another prototype';
+  if (!isNative(prototype) && name !== 'Buffer') return `an instance of ${name}`;
+  return `${/^[AEIOU]/.test(name) && !name.startsWith('Uint') ? 'an' : 'a'} ${name}`;
+}
+
 function nameOf(fn: object): string {
   const name = types.isProxy(fn) ? undefined : (getOwnPropertyDescriptor(fn, 'name')?.value as unknown);
   return typeof name === 'string' && name !== '' ? ` ${name}` : '';
