@@ -17,38 +17,31 @@
 
 import { types } from 'node:util';
 import type { SnapError } from '../base/errors.js';
-import { bufferFacts, isLengthTracking, isPool } from './buffers.js';
 import type { Builder } from './build.js';
-import { type BufferDetail, type GraphNode, HoleRun, isNode, PARTIAL, UNWANTED, WANTED } from './graph.js';
+import { bufferOf, type GraphNode, HoleRun, isNode, PARTIAL, UNWANTED, WANTED } from './graph.js';
 import { entryOf, isLate, isMigrating } from './instances.js';
+import type { AnyBuffer, WasmMemory } from './intrinsics.js';
 import {
-  type AnyBuffer,
-  dataViewBuffer,
-  dataViewOffset,
-  MemoryPrototype,
-  memoryBuffer,
-  typedArrayBuffer,
-  typedArrayLength,
-  typedArrayName,
-  typedArrayOffset,
-  VIEW_BUFFER,
-  VIEW_DATAVIEW,
-  viewBrand,
-  viewName,
-  viewPrototype,
-  type WasmMemory,
-} from './intrinsics.js';
+  bufferMisfit,
+  bufferOfView,
+  fits,
+  isMemory,
+  isPoolCut,
+  memoryMisfit,
+  nodeName,
+  sameGeometry,
+} from './live-kinds.js';
 import { checkOverwrite } from './overwrite.js';
 import { kindOf } from './refuse.js';
 import * as tag from './tags.js';
 
 const { getOwnPropertyDescriptor, getPrototypeOf } = Object;
-const mapGet = Map.prototype.get;
+const { entries: mapEntries, get: mapGet } = Map.prototype;
+const { values: setValues } = Set.prototype;
 
 export interface MatchedMemory {
   memory: WasmMemory;
   buffer: GraphNode;
-  growBy: number;
 }
 
 export class Adoption {
@@ -57,6 +50,7 @@ export class Adoption {
   readonly memoryViews: { node: GraphNode; live: object }[] = [];
   readonly #builder: Builder;
   readonly #taken = new Set<object>();
+  /** Nodes that are made anew whatever stands in their place. */
   readonly #anew = new Set<GraphNode>();
   readonly #searched = new Set<GraphNode>();
   readonly #hasMemories: boolean;
@@ -69,7 +63,7 @@ export class Adoption {
     );
   }
 
-  /** True where a class's decode or migrate may read the memory. */
+  /** True where a class's decode or migrate may read a memory. */
   readsMemories(): boolean {
     return this.memories.some(({ buffer }) => this.#anew.has(buffer));
   }
@@ -78,52 +72,21 @@ export class Adoption {
   match(live: unknown): void {
     const { root, nodes } = this.#builder.graph;
     if (!isNode(root) || typeof live !== 'object' || live === null) {
-      throw this.#builder.error(
-        'SNAP_MISMATCH',
-        undefined,
-        `cannot be restored into ${kindOf(live)}: pass an object like it`,
-      );
+      const text = `cannot be restored into ${kindOf(live)}: pass an object like the one that was saved`;
+      throw this.#builder.error('SNAP_MISMATCH', undefined, text);
     }
     this.#findReaders();
-    this.#anew.delete(root);
-    this.#pending.push({ node: root, live });
+    this.#later(root, live);
     while (this.#pending.length > 0) {
       const { node, live } = this.#pending.pop() as { node: GraphNode; live: unknown };
       const first = this.#pending.length;
       this.#visit(node, live);
       reverseFrom(this.#pending, first);
     }
-    if (root.made !== live && !this.#isMemoryView(root)) {
-      throw this.#mismatch(
-        root,
-        `cannot be rewritten in place: pass a live state whose ${nodeName(root)} lies over a buffer as it was saved`,
-      );
-    }
+    if (root.made !== live)
+      throw this.#mismatch(root, `is ${nodeName(root)} that cannot be rewritten in place`);
     for (const node of nodes) this.#checkPlaced(node);
     for (const node of nodes) if (node.adopted) checkOverwrite(this.#builder, node);
-  }
-
-  /** True where a live view lies over its buffer just as the saved one did. */
-  sameGeometry(node: GraphNode, live: object): boolean {
-    const { type, byteOffset, viewLength } = node.detail as {
-      type: number;
-      byteOffset: number;
-      viewLength?: number;
-    };
-    try {
-      const isDataView = type === VIEW_DATAVIEW;
-      const buffer = bufferOf(live, type);
-      const offset = isDataView ? dataViewOffset.call(live) : typedArrayOffset.call(live);
-      if (offset !== byteOffset) return false;
-      const shared = types.isSharedArrayBuffer(buffer);
-      const tracking =
-        bufferFacts(buffer, shared).resizable && isLengthTracking(live as ArrayBufferView, buffer, shared);
-      if (tracking || viewLength === undefined) return tracking && viewLength === undefined;
-      return (isDataView ? (live as DataView).byteLength : typedArrayLength.call(live)) === viewLength;
-    } catch {
-      // A DataView out of its buffer's bounds throws at every question.
-      return false;
-    }
   }
 
   #visit(node: GraphNode, live: unknown): void {
@@ -140,33 +103,16 @@ export class Adoption {
     if (types.isProxy(live))
       throw this.#mismatch(node, 'is a Proxy in the live state: pass the object behind it');
     if (this.#taken.has(live)) return;
-    if (node.tag === tag.T_VIEW) {
-      this.#visitView(node, live);
-      return;
-    }
     if (node.detail?.buffer !== undefined) {
       if (!types.isAnyArrayBuffer(live)) throw this.#differs(node, live);
       if (node.detail.buffer.memory === undefined) this.#placeBuffer(node, live, node);
       return;
     }
-    if (!this.#fits(node, live)) throw this.#differs(node, live);
-    this.#adopt(node, live);
-    this.#visitChildren(node, live);
-  }
-
-  /**
-   * Looks for memories where nothing else is reused. What a class encodes of its live instance has the memory where
-   * the saved data has it.
-   */
-  #search(node: GraphNode, live: object): void {
-    if (this.#searched.has(node) || types.isProxy(live)) return;
-    this.#searched.add(node);
-    const entry = node.detail?.cls === undefined ? undefined : entryOf(this.#builder, node);
-    if (node.tag === tag.T_ENCODED) {
-      if (entry?.encode !== undefined && getPrototypeOf(live) === entry.prototype) {
-        this.#later(node.children[0], entry.encode(live));
-      }
-    } else if (this.#couldFit(node, live)) {
+    if (!fits(node, live, this.#prototypeOf(node))) throw this.#differs(node, live);
+    if (node.tag === tag.T_VIEW) {
+      this.#visitView(node, live);
+    } else {
+      this.#adopt(node, live);
       this.#visitChildren(node, live);
     }
   }
@@ -191,30 +137,43 @@ export class Adoption {
     }
   }
 
-  #fits(node: GraphNode, live: object): boolean {
-    const prototype: unknown = getPrototypeOf(live);
-    const cls = node.detail?.cls === undefined ? undefined : entryOf(this.#builder, node).prototype;
-    switch (node.tag) {
-      case tag.T_ARRAY:
-      case tag.T_INT32_LIST:
-      case tag.T_FLOAT64_LIST:
-        return Array.isArray(live) && prototype === (cls ?? Array.prototype);
-      case tag.T_MAP:
-        return types.isMap(live) && prototype === (cls ?? Map.prototype);
-      case tag.T_SET:
-        return types.isSet(live) && prototype === (cls ?? Set.prototype);
-      case tag.T_NULL_OBJECT:
-      case tag.T_NULL_DICT:
-        return prototype === null;
-      default:
-        return prototype === (cls ?? Object.prototype);
+  #prototypeOf(node: GraphNode): object | undefined {
+    return node.detail?.cls === undefined ? undefined : entryOf(this.#builder, node).prototype;
+  }
+
+  /**
+   * Looks for memories where nothing else is reused. What a class encodes of its live instance has the memory where
+   * the saved data has it.
+   */
+  #search(node: GraphNode, live: object): void {
+    if (this.#searched.has(node) || types.isProxy(live)) return;
+    this.#searched.add(node);
+    if (node.tag === tag.T_ENCODED) {
+      const entry = entryOf(this.#builder, node);
+      if (entry.encode !== undefined && getPrototypeOf(live) === entry.prototype) {
+        this.#later(node.children[0], entry.encode(live));
+      }
+    } else if (this.#couldFit(node, live)) {
+      this.#visitChildren(node, live);
     }
+  }
+
+  /** True for a container like the node, without a complaint where it is none. */
+  #couldFit(node: GraphNode, live: unknown): boolean {
+    if (typeof live !== 'object' || live === null || types.isProxy(live) || !this.#isPlace(node))
+      return false;
+    if (node.tag === tag.T_VIEW || node.tag === tag.T_MEMORY || node.detail?.buffer !== undefined)
+      return false;
+    return fits(node, live, this.#prototypeOf(node));
   }
 
   #visitChildren(node: GraphNode, live: object): void {
     const { children } = node;
     const wanted = (i: number): boolean => node.want === WANTED || node.kept?.has(i) === true;
     switch (node.tag) {
+      case tag.T_INT32_LIST:
+      case tag.T_FLOAT64_LIST:
+        break;
       case tag.T_ARRAY: {
         let index = 0;
         for (let i = 0; i < children.length; i++) {
@@ -224,15 +183,17 @@ export class Adoption {
         }
         break;
       }
-      case tag.T_INT32_LIST:
-      case tag.T_FLOAT64_LIST:
-        break;
       case tag.T_MAP:
         this.#visitMap(node, live as Map<unknown, unknown>, wanted);
         break;
       case tag.T_SET: {
-        const members = [...Set.prototype.values.call(live)];
-        for (let i = 0; i < children.length; i++) this.#later(children[i], members[i]);
+        const members = [...setValues.call(live as Set<unknown>)];
+        for (let i = 0; i < children.length; i++) {
+          const child = children[i];
+          if (isNode(child) && (child.tag === tag.T_MEMORY || this.#couldFit(child, members[i]))) {
+            this.#later(child, members[i]);
+          }
+        }
         break;
       }
       default:
@@ -241,40 +202,28 @@ export class Adoption {
             this.#later(children[i], ownValue(live, node.keys[i] as string));
         }
     }
-    if (node.want === WANTED && node.detail?.extraKeys !== undefined) {
-      for (const [i, key] of node.detail.extraKeys.entries()) {
-        this.#later(node.detail.extraValues?.[i], ownValue(live, key));
-      }
+    if (node.want === PARTIAL || node.detail?.extraKeys === undefined) return;
+    for (const [i, key] of node.detail.extraKeys.entries()) {
+      this.#later(node.detail.extraValues?.[i], ownValue(live, key));
     }
   }
 
   /** Values go by their keys; where keys are objects, entries go by their order. */
   #visitMap(node: GraphNode, live: Map<unknown, unknown>, wanted: (i: number) => boolean): void {
-    const entries = [...Map.prototype.entries.call(live)];
+    const entries = [...mapEntries.call(live)];
     for (let i = 0; i < node.children.length; i += 2) {
       if (!wanted(i + 1)) continue;
       const key = node.children[i];
-      if (isNode(key)) {
-        const entry = entries[i / 2];
-        // An entry of another kind is no misfit: a Map's order says less than a key does.
-        if (entry === undefined || !this.#couldFit(key, entry[0])) continue;
-        this.#later(key, entry[0]);
-        this.#later(node.children[i + 1], entry[1]);
-      } else {
+      if (!isNode(key)) {
         this.#later(node.children[i + 1], mapGet.call(live, key));
+        continue;
       }
+      // An entry of another kind is no misfit: a Map's order says less than a key does.
+      const entry = entries[i / 2];
+      if (entry === undefined || !this.#couldFit(key, entry[0])) continue;
+      this.#later(key, entry[0]);
+      this.#later(node.children[i + 1], entry[1]);
     }
-  }
-
-  #couldFit(node: GraphNode, live: unknown): boolean {
-    if (typeof live !== 'object' || live === null || types.isProxy(live) || !this.#isPlace(node))
-      return false;
-    return (
-      node.tag !== tag.T_VIEW &&
-      node.tag !== tag.T_MEMORY &&
-      node.detail?.buffer === undefined &&
-      this.#fits(node, live)
-    );
   }
 
   #later(child: unknown, live: unknown): void {
@@ -282,99 +231,44 @@ export class Adoption {
   }
 
   #visitView(node: GraphNode, live: object): void {
-    const type = node.detail?.type as number;
-    const prototype =
-      node.detail?.cls === undefined ? viewPrototype(type) : entryOf(this.#builder, node).prototype;
-    const isSame =
-      getPrototypeOf(live) === prototype &&
-      (type === VIEW_DATAVIEW ? types.isDataView(live) : typedArrayName.call(live) === viewBrand(type));
-    if (!isSame) throw this.#differs(node, live);
     const buffer = node.children[0] as GraphNode;
-    if (buffer.detail?.buffer?.memory !== undefined) {
+    if (bufferOf(buffer).memory !== undefined) {
       this.memoryViews.push({ node, live });
       return;
     }
     if (this.#anew.has(buffer)) return;
-    const liveBuffer = bufferOf(live, type);
-    const byteLength = (live as ArrayBufferView).byteLength;
+    const liveBuffer = bufferOfView(live);
     // The rest of a pool belongs to others: such a Buffer is replaced.
-    if (type === VIEW_BUFFER && byteLength !== liveBuffer.byteLength && isPlainPool(liveBuffer)) return;
-    if (this.#placeBuffer(buffer, liveBuffer, node) && this.sameGeometry(node, live)) this.#adopt(node, live);
+    if (isPoolCut(node, live, liveBuffer)) return;
+    if (this.#placeBuffer(buffer, liveBuffer, node) && sameGeometry(node, live)) this.#adopt(node, live);
   }
 
   /** Lets a live buffer stand for a buffer node; false where it, or the node, already has another partner. */
   #placeBuffer(node: GraphNode, live: AnyBuffer, at: GraphNode): boolean {
     if (node.made !== undefined) return node.made === live;
     if (this.#taken.has(live)) return false;
-    const saved = node.detail?.buffer as BufferDetail;
-    const facts = bufferFacts(live, types.isSharedArrayBuffer(live));
-    if (facts.shared !== saved.shared) {
-      throw this.#mismatch(
-        at,
-        `has ${saved.shared ? 'a shared' : 'an unshared'} buffer in the snapshot and not in the live state`,
-      );
-    }
-    if (
-      facts.resizable !== saved.resizable ||
-      (saved.resizable && facts.maxByteLength !== saved.maxByteLength)
-    ) {
-      throw this.#mismatch(
-        at,
-        'has a buffer that can be resized in another way than the one in the snapshot',
-      );
-    }
-    const fits = saved.resizable && (!saved.shared || facts.byteLength <= saved.byteLength);
-    if (facts.byteLength !== saved.byteLength && !fits) {
-      throw this.#mismatch(
-        at,
-        `has a buffer of ${saved.byteLength} bytes in the snapshot and of ${facts.byteLength} in the live state`,
-      );
-    }
+    const misfit = bufferMisfit(bufferOf(node), live);
+    if (misfit !== undefined) throw this.#mismatch(at, misfit);
     this.#adopt(node, live);
     return true;
   }
 
   #visitMemory(node: GraphNode, live: unknown): void {
-    if (
-      typeof live !== 'object' ||
-      live === null ||
-      types.isProxy(live) ||
-      getPrototypeOf(live) !== MemoryPrototype
-    ) {
+    if (!isMemory(live)) {
       throw this.#mismatch(
         node,
         `is a WebAssembly.Memory in the snapshot and ${kindOf(live)} in the live state`,
       );
     }
-    if (this.#taken.has(live))
+    if (this.#taken.has(live)) {
       throw this.#mismatch(node, 'is one of two memories in the snapshot that are one in the live state');
+    }
     const buffer = node.children[0] as GraphNode;
-    const saved = buffer.detail?.buffer as BufferDetail;
-    const current = memoryBuffer.call(live);
-    const { byteLength } = current;
-    if (types.isSharedArrayBuffer(current) !== saved.shared) {
-      throw this.#mismatch(
-        node,
-        `is ${saved.shared ? '' : 'not '}shared in the snapshot, unlike in the live state`,
-      );
-    }
-    if (byteLength > saved.byteLength) {
-      throw this.#mismatch(
-        node,
-        `has ${saved.byteLength} bytes in the snapshot and already ${byteLength} in the live state, and a memory cannot shrink: ` +
-          'restore into a new instance',
-      );
-    }
-    const growBy = (saved.byteLength - byteLength) / tag.WASM_PAGE_BYTES;
-    if (!Number.isInteger(growBy))
-      throw this.#mismatch(node, `has ${saved.byteLength} bytes, which are no whole pages`);
+    const misfit = memoryMisfit(bufferOf(buffer), live);
+    if (misfit !== undefined) throw this.#mismatch(node, misfit);
     node.made = live;
     this.#taken.add(live);
-    this.memories.push({ memory: live as WasmMemory, buffer, growBy });
-  }
-
-  #isMemoryView(node: GraphNode): boolean {
-    return this.memoryViews.some((view) => view.node === node);
+    this.memories.push({ memory: live, buffer });
   }
 
   #checkPlaced(node: GraphNode): void {
@@ -418,47 +312,16 @@ export class Adoption {
   }
 }
 
-function bufferOf(view: object, type: number): AnyBuffer {
-  return type === VIEW_DATAVIEW ? dataViewBuffer.call(view) : typedArrayBuffer.call(view);
-}
-
-function isPlainPool(buffer: AnyBuffer): boolean {
-  return !types.isSharedArrayBuffer(buffer) && isPool(buffer);
-}
-
 /** An own data property; what a getter would say is not asked. */
 function ownValue(live: object, key: string | number): unknown {
   return getOwnPropertyDescriptor(live, key)?.value as unknown;
 }
 
+/** Children were pushed in order and are to be popped in order: the first to reach an object decides its partner. */
 function reverseFrom(list: unknown[], first: number): void {
   for (let low = first, high = list.length - 1; low < high; low++, high--) {
     const held = list[low];
     list[low] = list[high];
     list[high] = held;
-  }
-}
-
-function nodeName(node: GraphNode): string {
-  const cls = node.detail?.cls?.name;
-  if (cls !== undefined) return `an instance of ${cls}`;
-  switch (node.tag) {
-    case tag.T_ARRAY:
-    case tag.T_INT32_LIST:
-    case tag.T_FLOAT64_LIST:
-      return 'an Array';
-    case tag.T_MAP:
-      return 'a Map';
-    case tag.T_SET:
-      return 'a Set';
-    case tag.T_VIEW:
-      return `a ${viewName(node.detail?.type as number)}`;
-    case tag.T_NULL_OBJECT:
-    case tag.T_NULL_DICT:
-      return 'an object without a prototype';
-    default:
-      if (node.detail?.buffer !== undefined)
-        return node.detail.buffer.shared ? 'a SharedArrayBuffer' : 'an ArrayBuffer';
-      return 'a plain object';
   }
 }

@@ -10,38 +10,16 @@
  *  - nodes that are not wanted are not made, and what stands for live objects is left alone here (see overwrite.ts)
  */
 
-import { Buffer } from 'node:buffer';
-import { types } from 'node:util';
 import { SnapError } from '../base/errors.js';
-import { bufferFacts } from './buffers.js';
-import {
-  type BufferDetail,
-  type Graph,
-  type GraphNode,
-  HoleRun,
-  isNode,
-  NO_KEYS,
-  PARTIAL,
-  type RegionEntry,
-  UNWANTED,
-} from './graph.js';
+import { create } from './create.js';
+import { type Graph, type GraphNode, HoleRun, isNode, NO_KEYS, PARTIAL, UNWANTED } from './graph.js';
 import { findPath } from './graph-paths.js';
 import { decodeInstance, entryOf, finishInstance, isLate } from './instances.js';
-import {
-  type AnyBuffer,
-  errorConstructor,
-  errorName,
-  VIEW_BUFFER,
-  viewConstructor,
-  viewName,
-} from './intrinsics.js';
-import { createBoxed, define, emptyArray } from './objects.js';
+import { define } from './objects.js';
 import { stateAt } from './paths.js';
-import type { ClassEntry, ClassRegistry } from './registry.js';
-import { corrupt } from './source.js';
+import type { RegionSource } from './region-sources.js';
+import type { ClassRegistry } from './registry.js';
 import * as tag from './tags.js';
-
-export type RegionSource = ArrayBuffer | SharedArrayBuffer;
 
 const mapSet = Map.prototype.set;
 const setAdd = Set.prototype.add;
@@ -66,14 +44,7 @@ export class Builder {
   }
 
   makeAll(): void {
-    const { stackTraceLimit } = Error;
-    // A stack is captured for every Error that is made, only to be replaced.
-    Reflect.set(Error, 'stackTraceLimit', 0);
-    try {
-      for (const node of this.graph.nodes) if (node.want !== UNWANTED) this.make(node);
-    } finally {
-      Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
-    }
+    for (const node of this.graph.nodes) if (node.want !== UNWANTED) this.make(node);
   }
 
   /** The object for a child, or the child itself. */
@@ -88,7 +59,14 @@ export class Builder {
     if (node.made !== undefined || node.tag === tag.T_ENCODED) return;
     const entry = node.detail?.cls === undefined ? undefined : entryOf(this, node);
     if (entry !== undefined && isLate(node, entry)) return;
-    node.made = this.#create(node, entry);
+    node.made = create(this, node, entry);
+  }
+
+  /** The buffer that the caller gave for a region. */
+  regionSource(region: number): RegionSource {
+    const source = this.#regions[region];
+    if (source === undefined) throw new TypeError(`region ${region} is needed and was not given`);
+    return source;
   }
 
   error(
@@ -117,143 +95,6 @@ export class Builder {
       if (direct) fields[key] = value;
       else define(target, key, value, true);
     }
-  }
-
-  #create(node: GraphNode, entry: ClassEntry | undefined): object {
-    const detail = node.detail;
-    switch (node.tag) {
-      case tag.T_OBJECT:
-      case tag.T_DICT:
-        return entry === undefined ? {} : Object.create(entry.prototype);
-      case tag.T_NULL_OBJECT:
-      case tag.T_NULL_DICT:
-        return Object.create(null);
-      case tag.T_ARRAY:
-      case tag.T_INT32_LIST:
-      case tag.T_FLOAT64_LIST:
-        return this.#createArray(node, entry);
-      case tag.T_MAP:
-        return entry === undefined ? new Map() : Reflect.construct(Map, [], entry.newTarget);
-      case tag.T_SET:
-        return entry === undefined ? new Set() : Reflect.construct(Set, [], entry.newTarget);
-      case tag.T_DATE:
-        return Reflect.construct(Date, [detail?.value], entry?.newTarget ?? Date);
-      case tag.T_REGEXP:
-        return this.#createRegExp(node, entry);
-      case tag.T_BOXED:
-        return createBoxed(detail?.value, entry);
-      case tag.T_ERROR:
-        return this.#createError(node, entry);
-      case tag.T_VIEW:
-        return this.#createView(node, entry);
-      case tag.T_BYTES:
-        return this.#createBuffer(node, detail?.buffer as BufferDetail);
-      case tag.T_REGION:
-        return this.#adoptRegion(detail?.buffer as BufferDetail);
-      default:
-        throw this.error(
-          'SNAP_MISMATCH',
-          node,
-          'is a WebAssembly.Memory, which only its own program can make: pass a live state that holds it as `into`',
-        );
-    }
-  }
-
-  /** A plain array without holes is the list of its children itself, its nodes still to be replaced. */
-  #createArray(node: GraphNode, entry: ClassEntry | undefined): object {
-    const length = node.detail?.length;
-    if (node.want === PARTIAL || length !== undefined) {
-      const present = node.want === PARTIAL ? 0 : node.children.length;
-      return emptyArray(length ?? node.children.length, present, entry);
-    }
-    return entry === undefined ? node.children : Reflect.construct(Array, [], entry.newTarget);
-  }
-
-  #createRegExp(node: GraphNode, entry: ClassEntry | undefined): object {
-    const { source, flags } = node.detail as { source: string; flags: string };
-    try {
-      return Reflect.construct(RegExp, [source, flags], entry?.newTarget ?? RegExp) as object;
-    } catch (error) {
-      throw this.error(
-        'SNAP_UNSUPPORTED',
-        node,
-        `is a regular expression that this Node cannot compile: /${source}/${flags}`,
-        error,
-      );
-    }
-  }
-
-  #createError(node: GraphNode, entry: ClassEntry | undefined): object {
-    const type = node.detail?.type as number;
-    const constructor = errorConstructor(type);
-    if (constructor === undefined) {
-      throw this.error(
-        'SNAP_UNSUPPORTED',
-        node,
-        `is a ${errorName(type)}, which this Node does not have: use a newer one`,
-      );
-    }
-    // AggregateError takes the errors first, and iterates over them.
-    const error = Reflect.construct(constructor, [[]], entry?.newTarget ?? constructor) as object;
-    // 'stack', 'message' and the like come back in their own order, or were not there.
-    for (const key of Reflect.ownKeys(error)) Reflect.deleteProperty(error, key);
-    return error;
-  }
-
-  #createView(node: GraphNode, entry: ClassEntry | undefined): object {
-    const { type, byteOffset, viewLength } = node.detail as {
-      type: number;
-      byteOffset: number;
-      viewLength?: number;
-    };
-    const constructor = viewConstructor(type);
-    if (constructor === undefined) {
-      throw this.error(
-        'SNAP_UNSUPPORTED',
-        node,
-        `is a ${viewName(type)}, which this Node does not have: use a newer one`,
-      );
-    }
-    const buffer = node.children[0] as GraphNode;
-    this.make(buffer);
-    const range =
-      viewLength === undefined ? [buffer.made, byteOffset] : [buffer.made, byteOffset, viewLength];
-    try {
-      return Reflect.construct(
-        constructor,
-        range,
-        entry?.newTarget ?? (type === VIEW_BUFFER ? Buffer : constructor),
-      ) as object;
-    } catch (error) {
-      throw corrupt('a view does not fit its buffer', error);
-    }
-  }
-
-  #createBuffer(node: GraphNode, detail: BufferDetail): AnyBuffer {
-    const { byteLength, resizable, maxByteLength } = detail;
-    const constructor = detail.shared ? SharedArrayBuffer : ArrayBuffer;
-    let buffer: AnyBuffer;
-    try {
-      buffer = Reflect.construct(
-        constructor,
-        resizable ? [byteLength, { maxByteLength }] : [byteLength],
-      ) as AnyBuffer;
-    } catch (error) {
-      throw this.error(
-        'SNAP_TOO_LARGE',
-        node,
-        `needs a buffer that may grow to ${maxByteLength} bytes`,
-        error,
-      );
-    }
-    new Uint8Array(buffer).set(detail.bytes as Uint8Array);
-    return buffer;
-  }
-
-  #adoptRegion(detail: BufferDetail): AnyBuffer {
-    const source = this.#regions[detail.region];
-    if (source === undefined) throw new TypeError(`region ${detail.region} is needed and was not given`);
-    return source;
   }
 
   fill(node: GraphNode): void {
@@ -350,28 +191,5 @@ export class Builder {
       node,
       'refers to itself, and its class now has [Snap.decode]: an instance cannot be in the data it is made of',
     );
-  }
-}
-
-/** Region buffers must be of the very kind that the skeleton's table says: views keep what the buffer can do. */
-export function checkSources(graph: Graph, sources: readonly (RegionSource | undefined)[]): void {
-  if (sources.length !== graph.regions.length) {
-    throw new TypeError(`the skeleton has ${graph.regions.length} regions, and ${sources.length} were given`);
-  }
-  for (const [i, source] of sources.entries()) {
-    if (source === undefined) continue;
-    const { byteLength, shared, resizable, maxByteLength } = graph.regions[i] as RegionEntry;
-    const isShared = types.isSharedArrayBuffer(source);
-    const facts = types.isAnyArrayBuffer(source) ? bufferFacts(source, isShared) : undefined;
-    if (facts?.byteLength !== byteLength || isShared !== shared) {
-      throw new TypeError(
-        `region ${i} must be a ${shared ? 'SharedArrayBuffer' : 'ArrayBuffer'} of ${byteLength} bytes`,
-      );
-    }
-    if (facts.resizable !== resizable || facts.maxByteLength !== maxByteLength) {
-      throw new TypeError(
-        `region ${i} must be ${resizable ? `resizable up to ${maxByteLength} bytes` : 'of fixed length'}`,
-      );
-    }
   }
 }

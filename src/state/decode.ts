@@ -6,10 +6,11 @@
  *  - region buffers are adopted as they are: no byte of them is copied, but with `into`, where live memory stays
  */
 
-import { Builder, checkSources, type RegionSource } from './build.js';
-import { valueOf } from './graph.js';
+import { Builder } from './build.js';
+import { valueFor } from './graph.js';
 import { restoreInto } from './into.js';
 import { parseSkeleton } from './parse.js';
+import { checkSources, type RegionSource } from './region-sources.js';
 import { openSkeleton } from './region-table.js';
 import type { ClassRegistry } from './registry.js';
 import { selectOnly } from './select.js';
@@ -60,6 +61,6 @@ export function decodeState(
   if (options.only !== undefined) selectOnly(graph, options.only);
   const builder = new Builder(graph, regions, registry);
   if (options.into === undefined) builder.build();
-  else restoreInto(builder, options.into, regions);
-  return valueOf(graph.root);
+  else restoreInto(builder, options.into);
+  return valueFor(graph.root);
 }

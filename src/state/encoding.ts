@@ -14,10 +14,11 @@
 
 import { types } from 'node:util';
 import { isSnapError, SnapError } from '../base/errors.js';
+import { endOfHoles, writeNumberList } from './arrays.js';
 import { F_ARRAY, F_FIELDS, F_MAP, F_SET, F_TRANSPARENT, Frames } from './frames.js';
 import { mapForEach, setForEach } from './intrinsics.js';
 import { extraArrayNames, extraNames, hasSymbolKeys } from './own-props.js';
-import { disguise, refuse, refuseValue } from './refuse.js';
+import { disguise, refuse, refuseHidden, refuseProperties, refuseValue } from './refuse.js';
 import { RegionList } from './regions.js';
 import type { ClassRegistry } from './registry.js';
 import { ShapeTable } from './shapes.js';
@@ -33,9 +34,6 @@ const { isProxy } = types;
 const { isView } = ArrayBuffer;
 const ObjectPrototype: unknown = Object.prototype;
 const ArrayPrototype: unknown = Array.prototype;
-
-/** Holes are looked for one by one this far before the array's index list is asked for (it may be 2^32 long). */
-const HOLES_STEPPED = 64;
 
 /** What V8 can hold in one Map. */
 const MAP_ENTRIES_MAX = 2 ** 24 - 1;
@@ -112,7 +110,7 @@ export class Encoding {
         sink.u8(tag.T_UNDEFINED);
         break;
       case 'bigint':
-        this.#bigint(value);
+        sink.bigint(value);
         break;
       case 'symbol': {
         const key = Symbol.keyFor(value);
@@ -185,7 +183,7 @@ export class Encoding {
       // What else has a plain prototype and no property of its own is most likely no plain object.
       (count === 0 && disguise(value) !== undefined)
     ) {
-      throw this.#refuseFields(value, names);
+      throw refuseProperties(this.frames, value, names);
     }
     this.number(value);
     if (count > tag.SHAPE_KEYS_MAX) {
@@ -228,7 +226,7 @@ export class Encoding {
     if (
       length >= tag.LIST_LENGTH_MIN &&
       typeof value[0] === 'number' &&
-      this.#list(value as readonly number[])
+      writeNumberList(sink, value as readonly number[])
     )
       return;
     sink.u8(tag.T_ARRAY);
@@ -272,7 +270,7 @@ export class Encoding {
   }
 
   refuseSymbols(value: object): void {
-    if (hasSymbolKeys(value)) throw this.#refuseFields(value, []);
+    if (hasSymbolKeys(value)) throw refuseProperties(this.frames, value, []);
   }
 
   /**
@@ -282,7 +280,7 @@ export class Encoding {
   extras(value: object, names: readonly string[]): void {
     if (names.length === 0) return;
     const values = names.map((name) => {
-      if (getOwnPropertyDescriptor(value, name)?.enumerable !== true) throw this.#refuseHidden(name);
+      if (getOwnPropertyDescriptor(value, name)?.enumerable !== true) throw refuseHidden(this.frames, name);
       return this.property(value, name);
     });
     this.sink.u8(tag.T_EXTRA);
@@ -331,80 +329,16 @@ export class Encoding {
     }
   }
 
-  #refuseFields(value: object, names: readonly string[]): SnapError {
-    if (disguise(value) !== undefined && names.length === 0 && !hasSymbolKeys(value))
-      return this.refusal(value);
-    const [symbol] = getOwnPropertySymbols(value);
-    if (symbol !== undefined) {
-      return refuse(
-        this.frames.path(),
-        `has the symbol key ${String(symbol)}`,
-        'keep what belongs to the state under a string key',
-      );
-    }
-    const hidden = names.find((name) => getOwnPropertyDescriptor(value, name)?.enumerable === false);
-    if (disguise(value) !== undefined || hidden === undefined) return this.refusal(value);
-    return this.#refuseHidden(hidden);
-  }
-
-  #refuseHidden(name: string): SnapError {
-    return refuse(
-      this.frames.path(name),
-      'is a non-enumerable property',
-      'make it enumerable, or keep it outside of the state',
-    );
-  }
-
-  /** Only numbers, long enough: four or eight bytes each, without tags. */
-  #list(list: readonly number[]): boolean {
-    const length = list.length;
-    let whole = true;
-    for (let i = 0; i < length; i++) {
-      const value = list[i];
-      if (typeof value !== 'number') return false;
-      if (whole && ((value | 0) !== value || (value === 0 && 1 / value < 0))) whole = false;
-    }
-    this.sink.u8(whole ? tag.T_INT32_LIST : tag.T_FLOAT64_LIST);
-    this.sink.varint(length);
-    if (whole) this.sink.int32List(list, length);
-    else this.sink.float64List(list, length);
-    return true;
-  }
-
   /** A run of holes from `from` on; returns the index after it. */
   #holes(array: readonly unknown[], from: number, end: number): number {
-    const stepped = Math.min(end, from + HOLES_STEPPED);
-    let to = from + 1;
-    while (to < stepped && !hasOwn(array, to)) to++;
-    if (to === stepped && to < end) to = this.#nextIndex(array, to, end);
-    this.sink.u8(tag.T_HOLES);
-    this.sink.varint(to - from);
-    return to;
-  }
-
-  /** First index from `from` on that the array has: looked up in its list of names, which is in order. */
-  #nextIndex(array: readonly unknown[], from: number, end: number): number {
-    const { frames } = this;
+    const { frames, sink } = this;
     const frame = frames.depth - 1;
-    frames.keys[frame] ??= getOwnPropertyNames(array);
-    const names = frames.keys[frame] as readonly string[];
-    let low = 0;
-    let high = names.lastIndexOf('length');
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (Number(names[middle]) < from) low = middle + 1;
-      else high = middle;
-    }
-    return low < names.lastIndexOf('length') ? Math.min(Number(names[low]), end) : end;
-  }
-
-  #bigint(value: bigint): void {
-    const { sink } = this;
-    const magnitude = value < 0n ? -value : value;
-    let hex = magnitude === 0n ? '' : magnitude.toString(16);
-    if (hex.length % 2 === 1) hex = `0${hex}`;
-    sink.u8(value < 0n ? tag.T_BIGINT_NEGATIVE : tag.T_BIGINT_POSITIVE);
-    sink.varint(hex.length / 2);
-    for (let at = hex.length - 2; at >= 0; at -= 2) sink.u8(Number.parseInt(hex.slice(at, at + 2), 16));
+    const to = endOfHoles(array, from, end, () => {
+      frames.keys[frame] ??= getOwnPropertyNames(array);
+      return frames.keys[frame] as readonly string[];
+    });
+    sink.u8(tag.T_HOLES);
+    sink.varint(to - from);
+    return to;
   }
 }

@@ -11,6 +11,8 @@
  * Having the whole graph first is what lets `only` leave parts unmade and `into` be checked before it changes anything.
  */
 
+import { invariant } from '../base/errors.js';
+
 export class HoleRun {
   readonly count: number;
   constructor(count: number) {
@@ -103,8 +105,22 @@ export interface Graph {
   regions: RegionEntry[];
 }
 
+/** The class of a node that is known to name one. */
+export function classOf(node: GraphNode): ClassRef {
+  const cls = node.detail?.cls;
+  invariant(cls !== undefined, 'a node without a class');
+  return cls;
+}
+
+/** The buffer of a node that is known to be one. */
+export function bufferOf(node: GraphNode): BufferDetail {
+  const buffer = node.detail?.buffer;
+  invariant(buffer !== undefined, 'a node without a buffer');
+  return buffer;
+}
+
 /** The object for a child, or the child itself. */
-export function valueOf(child: unknown): unknown {
+export function valueFor(child: unknown): unknown {
   return typeof child === 'object' && child !== null ? (child as GraphNode).made : child;
 }
 

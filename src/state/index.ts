@@ -1,8 +1,8 @@
 /** The room's face: state <-> skeleton and regions. docs/skeleton.md says what the bytes are. */
 
-export type { RegionSource } from './build.js';
 export { type DecodeOptions, decodeState, inspectSkeleton, type RegionSummary } from './decode.js';
 export { type EncodedState, type EncoderOptions, StateEncoder } from './encode.js';
+export type { RegionSource } from './region-sources.js';
 export type { Region } from './regions.js';
 export {
   ClassRegistry,

@@ -9,7 +9,7 @@
  */
 
 import type { Builder } from './build.js';
-import type { ClassRef, GraphNode } from './graph.js';
+import { classOf, type GraphNode } from './graph.js';
 import { type Base, baseName, baseOf, ORDINARY } from './intrinsics.js';
 import { define } from './objects.js';
 import type { ClassEntry } from './registry.js';
@@ -17,7 +17,7 @@ import * as tag from './tags.js';
 
 /** The registered class of a node that names one. */
 export function entryOf(builder: Builder, node: GraphNode): ClassEntry {
-  const { name } = node.detail?.cls as ClassRef;
+  const { name } = classOf(node);
   const entry = builder.registry.byName(name);
   if (entry === undefined) {
     throw builder.error(
@@ -46,7 +46,7 @@ function refuseChanged(builder: Builder, node: GraphNode, entry: ClassEntry): vo
   throw builder.error(
     'SNAP_UNSUPPORTED',
     node,
-    `was saved by version ${node.detail?.cls?.version} of ${entry.name}, which is now at version ${entry.version}, and a ` +
+    `was saved by version ${classOf(node).version} of ${entry.name}, which is now at version ${entry.version}, and a ` +
       'subclass of a built-in cannot be migrated by its fields: save such classes through [Snap.encode] and [Snap.decode]',
   );
 }
@@ -108,11 +108,11 @@ export function decodeInstance(builder: Builder, node: GraphNode): void {
 }
 
 export function isMigrating(node: GraphNode, entry: ClassEntry): boolean {
-  return (node.detail?.cls as ClassRef).version !== entry.version;
+  return classOf(node).version !== entry.version;
 }
 
 function migrated(builder: Builder, node: GraphNode, entry: ClassEntry, data: unknown): unknown {
-  const { version } = node.detail?.cls as ClassRef;
+  const { version } = classOf(node);
   if (entry.migrate === undefined) {
     throw builder.error(
       'SNAP_UNSUPPORTED',
@@ -175,7 +175,7 @@ function fieldsOf(builder: Builder, node: GraphNode, entry: ClassEntry, data: un
 }
 
 function changedForm(builder: Builder, node: GraphNode, was: string, now: string): Error {
-  const { name } = node.detail?.cls as ClassRef;
+  const { name } = classOf(node);
   return builder.error(
     'SNAP_UNSUPPORTED',
     node,

@@ -8,40 +8,38 @@
  */
 
 import { Adoption, type MatchedMemory } from './adopt.js';
-import type { Builder, RegionSource } from './build.js';
-import { type BufferDetail, type GraphNode, UNWANTED } from './graph.js';
+import type { Builder } from './build.js';
+import { bufferOf, type GraphNode, UNWANTED } from './graph.js';
 import { entryOf, isMigrating, migrateFields } from './instances.js';
 import { type AnyBuffer, memoryBuffer } from './intrinsics.js';
+import { bufferOfView, sameGeometry } from './live-kinds.js';
 import { overwrite, overwriteFields, rewriteBytes } from './overwrite.js';
+import { WASM_PAGE_BYTES } from './tags.js';
 
-export function restoreInto(
-  builder: Builder,
-  live: unknown,
-  regions: readonly (RegionSource | undefined)[],
-): void {
+export function restoreInto(builder: Builder, live: unknown): void {
   const { graph } = builder;
   const adoption = new Adoption(builder);
   adoption.match(live);
-  for (const memory of adoption.memories) grow(builder, memory);
+  const contents = new Map<GraphNode, AnyBuffer | Uint8Array>();
+  for (const node of graph.nodes) {
+    const detail = node.want === UNWANTED ? undefined : node.detail?.buffer;
+    if (detail === undefined || !(node.adopted || detail.memory !== undefined)) continue;
+    contents.set(node, detail.bytes ?? builder.regionSource(detail.region));
+  }
+
+  for (const memory of adoption.memories) growMemory(builder, memory);
   for (const { node, live } of adoption.memoryViews) {
     const buffer = node.children[0] as GraphNode;
-    if (node.made === undefined && viewBuffer(live) === buffer.made && adoption.sameGeometry(node, live)) {
+    if (node.made === undefined && bufferOfView(live) === buffer.made && sameGeometry(node, live)) {
       node.made = live;
       node.adopted = true;
     }
   }
-  const bytesOf = (detail: BufferDetail): AnyBuffer | Uint8Array => {
-    const bytes = detail.bytes ?? regions[detail.region];
-    if (bytes === undefined) throw new TypeError(`region ${detail.region} is needed and was not given`);
-    return bytes;
-  };
-  for (const node of graph.nodes) {
-    const detail = node.adopted && node.want !== UNWANTED ? node.detail?.buffer : undefined;
-    if (detail !== undefined) bytesOf(detail);
-  }
+  // Views that are new may need the room; what is to shrink waits until nothing can fail.
+  for (const node of contents.keys()) resizeTo(node, Math.max);
   if (adoption.readsMemories()) {
     for (const { buffer } of adoption.memories) {
-      rewriteBytes(buffer.made as AnyBuffer, bytesOf(buffer.detail?.buffer as BufferDetail));
+      rewriteBytes(buffer.made as AnyBuffer, contents.get(buffer) as AnyBuffer);
     }
   }
 
@@ -60,8 +58,8 @@ export function restoreInto(
     const detail = node.detail?.buffer;
     const fields = migrated.get(node);
     if (detail !== undefined) {
-      resize(node.made as AnyBuffer, detail);
-      rewriteBytes(node.made as AnyBuffer, bytesOf(detail));
+      resizeTo(node, Math.min);
+      rewriteBytes(node.made as AnyBuffer, contents.get(node) as AnyBuffer);
     } else if (fields !== undefined) {
       const values = Object.values(fields) as unknown[];
       overwriteFields(node.made as object, Object.keys(fields), (i) => values[i]);
@@ -71,17 +69,14 @@ export function restoreInto(
   }
 }
 
-function viewBuffer(view: object): unknown {
-  return (view as ArrayBufferView).buffer;
-}
-
 /** Growing detaches a memory's old buffer, so views over it are made anew. */
-function grow(builder: Builder, { memory, buffer, growBy }: MatchedMemory): void {
+function growMemory(builder: Builder, { memory, buffer }: MatchedMemory): void {
+  const growBy = (bufferOf(buffer).byteLength - memoryBuffer.call(memory).byteLength) / WASM_PAGE_BYTES;
   if (growBy > 0) {
     try {
       memory.grow(growBy);
     } catch (error) {
-      const owner = (buffer.detail?.buffer as BufferDetail).memory as GraphNode;
+      const owner = bufferOf(buffer).memory;
       throw builder.error(
         'SNAP_MISMATCH',
         owner,
@@ -94,10 +89,13 @@ function grow(builder: Builder, { memory, buffer, growBy }: MatchedMemory): void
   buffer.adopted = true;
 }
 
-/** `match` has made sure that it can. */
-function resize(buffer: AnyBuffer, detail: BufferDetail): void {
-  if (!detail.resizable || buffer.byteLength === detail.byteLength) return;
-  const resizable = buffer as unknown as { resize?(bytes: number): void; grow?(bytes: number): void };
-  if (detail.shared) resizable.grow?.(detail.byteLength);
-  else resizable.resize?.(detail.byteLength);
+/** To the snapshot's length or the present one, as `pick` says; `match` has made sure that it can be. */
+function resizeTo(node: GraphNode, pick: (a: number, b: number) => number): void {
+  const buffer = node.made as AnyBuffer;
+  const { byteLength, resizable, shared, memory } = bufferOf(node);
+  const target = pick(byteLength, buffer.byteLength);
+  if (!resizable || memory !== undefined || buffer.byteLength === target) return;
+  const able = buffer as unknown as { resize?(bytes: number): void; grow?(bytes: number): void };
+  if (shared) able.grow?.(target);
+  else able.resize?.(target);
 }

@@ -26,6 +26,6 @@ export function emptyArray(length: number, present: number, entry: ClassEntry | 
 
 export function createBoxed(value: unknown, entry: ClassEntry | undefined): object {
   if (entry === undefined) return Object(value) as object;
-  const constructor = { number: Number, string: String, boolean: Boolean }[typeof value as 'number'];
-  return Reflect.construct(constructor, [value], entry.newTarget) as object;
+  const native = { number: Number, string: String, boolean: Boolean }[typeof value as 'number'];
+  return Reflect.construct(native, [value], entry.newTarget) as object;
 }

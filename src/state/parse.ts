@@ -21,9 +21,7 @@ import { ERROR_TYPES, VIEW_TYPES, viewElementBytes } from './intrinsics.js';
 import { openSkeleton } from './region-table.js';
 import { corrupt, type Source } from './source.js';
 import * as tag from './tags.js';
-
-/** Not a primitive's tag. */
-const NONE = Symbol('none');
+import { NONE, Words } from './words.js';
 
 /** Nodes that may carry properties beside what they are made of, and those that may be of a registered class. */
 const WITH_EXTRAS = new Set<number>([
@@ -49,8 +47,7 @@ class Parser {
   readonly #regions: RegionEntry[];
   readonly #nodes: GraphNode[] = [];
   readonly #byClosing: GraphNode[] = [];
-  readonly #strings: string[] = [];
-  readonly #shapes: (readonly string[])[] = [];
+  readonly #words: Words;
   /** Values read and not yet handed to their node; a frame's begin at its base. */
   readonly #values: unknown[] = [];
   readonly #open: GraphNode[] = [];
@@ -62,6 +59,7 @@ class Parser {
 
   constructor(source: Source, regions: RegionEntry[]) {
     this.#source = source;
+    this.#words = new Words(source);
     this.#regions = regions;
   }
 
@@ -98,7 +96,7 @@ class Parser {
 
   /** A whole value, or NONE where a node was opened whose values come next. */
   #read(code: number): unknown {
-    const value = this.#primitive(code);
+    const value = this.#words.primitive(code);
     if (value !== NONE) return value;
     switch (code) {
       case tag.T_REF:
@@ -111,71 +109,6 @@ class Parser {
         return this.#extra();
       default:
         return this.#node(code);
-    }
-  }
-
-  #primitive(code: number): unknown {
-    const source = this.#source;
-    switch (code) {
-      case tag.T_INT32:
-        return source.int32();
-      case tag.T_FLOAT64:
-        return source.double();
-      case tag.T_LATIN1:
-      case tag.T_UTF8:
-      case tag.T_UTF16:
-        return source.text(code);
-      case tag.T_RECALL_STRING:
-      case tag.T_DEFINE_STRING:
-        return this.#string(code);
-      case tag.T_UNDEFINED:
-        return undefined;
-      case tag.T_NULL:
-        return null;
-      case tag.T_TRUE:
-        return true;
-      case tag.T_FALSE:
-        return false;
-      case tag.T_BIGINT_POSITIVE:
-        return this.#bigint();
-      case tag.T_BIGINT_NEGATIVE:
-        return -this.#bigint();
-      case tag.T_SYMBOL:
-        return Symbol.for(this.#string(source.u8()));
-      default:
-        return NONE;
-    }
-  }
-
-  #string(code: number): string {
-    const source = this.#source;
-    if (code === tag.T_RECALL_STRING) {
-      const held = this.#strings[source.u16()];
-      if (held === undefined)
-        throw corrupt(`a string is recalled that was not defined, at byte ${source.at}`);
-      return held;
-    }
-    if (code === tag.T_DEFINE_STRING) {
-      const slot = source.u16();
-      const text = source.text(source.u8());
-      if (text === undefined || slot >= tag.TABLE_SLOTS)
-        throw corrupt(`bad definition of a string, at byte ${source.at}`);
-      this.#strings[slot] = text;
-      return text;
-    }
-    const text = source.text(code);
-    if (text === undefined) throw corrupt(`a string was expected at byte ${source.at - 1}`);
-    return text;
-  }
-
-  #bigint(): bigint {
-    const bytes = this.#source.raw(this.#source.count());
-    let hex = '';
-    for (let i = bytes.length - 1; i >= 0; i--) hex += (bytes[i] as number).toString(16).padStart(2, '0');
-    try {
-      return hex === '' ? 0n : BigInt(`0x${hex}`);
-    } catch (error) {
-      throw corrupt('a BigInt is too large', error);
     }
   }
 
@@ -204,7 +137,7 @@ class Parser {
 
   #instance(): unknown {
     const source = this.#source;
-    this.#cls = { name: this.#string(source.u8()), version: source.varint() };
+    this.#cls = { name: this.#words.string(source.u8()), version: source.varint() };
     const code = source.u8();
     if (code === tag.T_EXTRA) return this.#extra();
     if (!WITH_CLASS.has(code)) throw corrupt(`a class on what has none, at byte ${source.at}`);
@@ -214,7 +147,7 @@ class Parser {
   #extra(): unknown {
     const source = this.#source;
     const frame = new GraphNode(tag.T_EXTRA);
-    frame.keys = this.#keys(source.count());
+    frame.keys = this.#words.keys(source.count());
     if (frame.keys.length === 0) throw corrupt(`no further properties, at byte ${source.at}`);
     this.#push(frame, 1 + frame.keys.length);
     const code = source.u8();
@@ -233,11 +166,11 @@ class Parser {
     switch (code) {
       case tag.T_OBJECT:
       case tag.T_NULL_OBJECT:
-        node.keys = this.#shape();
+        node.keys = this.#words.shape();
         return this.#push(node, node.keys.length);
       case tag.T_DICT:
       case tag.T_NULL_DICT:
-        node.keys = this.#keys(source.count());
+        node.keys = this.#words.keys(source.count());
         return this.#push(node, node.keys.length);
       case tag.T_ARRAY:
         // Not bounded by what is left: holes are written as a count. Nothing is allocated by it either.
@@ -256,8 +189,8 @@ class Parser {
         this.#detail(node).value = source.double();
         return this.#closed(node);
       case tag.T_REGEXP:
-        this.#detail(node).source = this.#string(source.u8());
-        this.#detail(node).flags = this.#string(source.u8());
+        this.#detail(node).source = this.#words.string(source.u8());
+        this.#detail(node).flags = this.#words.string(source.u8());
         return this.#push(node, 1);
       case tag.T_BOXED:
         return this.#boxed(node);
@@ -280,7 +213,7 @@ class Parser {
   }
 
   #boxed(node: GraphNode): unknown {
-    const value = this.#primitive(this.#source.u8());
+    const value = this.#words.primitive(this.#source.u8());
     if (value === NONE || value === undefined || value === null)
       throw corrupt('a boxed value is no primitive');
     this.#detail(node).value = value;
@@ -296,7 +229,7 @@ class Parser {
     const keys: string[] = [];
     const enumerable: boolean[] = [];
     for (let i = 0; i < count; i++) {
-      keys.push(this.#string(source.u8()));
+      keys.push(this.#words.string(source.u8()));
       enumerable.push(source.u8() !== 0);
     }
     node.keys = keys;
@@ -389,7 +322,7 @@ class Parser {
 
   #check(node: GraphNode, detail: NodeDetail): void {
     if (node.tag === tag.T_VIEW) {
-      const buffer = bufferOf(node.children[0]);
+      const buffer = bufferOfChild(node.children[0]);
       const type = detail.type as number;
       const offset = detail.byteOffset as number;
       const end = offset + (detail.viewLength ?? 0) * viewElementBytes(type);
@@ -404,7 +337,7 @@ class Parser {
   }
 
   #memory(node: GraphNode): void {
-    const buffer = bufferOf(node.children[0]);
+    const buffer = bufferOfChild(node.children[0]);
     if (buffer.memory !== undefined) throw corrupt('two memories have one buffer');
     buffer.memory = node;
   }
@@ -432,35 +365,9 @@ class Parser {
     if (length > 2 ** 32 - 1) throw corrupt(`an array is too long, at byte ${this.#source.at}`);
     return length;
   }
-
-  #shape(): readonly string[] {
-    const slot = this.#source.u16();
-    if ((slot & tag.SHAPE_DEFINED) === 0) {
-      const keys = this.#shapes[slot];
-      if (keys === undefined)
-        throw corrupt(`a shape is used that was not defined, at byte ${this.#source.at}`);
-      return keys;
-    }
-    const index = slot & ~tag.SHAPE_DEFINED;
-    if (index >= tag.TABLE_SLOTS) throw corrupt(`a shape has no such slot, at byte ${this.#source.at}`);
-    const keys = this.#keys(this.#source.count());
-    this.#shapes[index] = keys;
-    return keys;
-  }
-
-  #keys(count: number): readonly string[] {
-    const keys: string[] = [];
-    for (let i = 0; i < count; i++) keys.push(asPropertyKey(this.#string(this.#source.u8())));
-    return keys;
-  }
 }
 
-/** The engine's own copy of a key: a string that was used as one is found faster each time it is used again. */
-function asPropertyKey(key: string): string {
-  return Object.keys({ [key]: 0 })[0] as string;
-}
-
-function bufferOf(child: unknown): BufferDetail {
+function bufferOfChild(child: unknown): BufferDetail {
   const buffer = isNode(child) ? child.detail?.buffer : undefined;
   if (buffer === undefined) throw corrupt('a view has no buffer');
   return buffer;

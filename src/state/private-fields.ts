@@ -21,8 +21,8 @@ const MEMBER =
   /(?:^|[{};\n])\s*(?:(?:async|get|set|accessor)\s+|\*\s*)*(#[\p{ID_Start}$_][\p{ID_Continue}$]*)\s*[=;({}\n]/u;
 
 /** Name of a private instance member that this class itself declares; undefined where there is none. */
-export function privateFieldOf(constructor: AnyFunction): string | undefined {
-  const source = sourceOf.call(constructor);
+export function privateFieldOf(cls: AnyFunction): string | undefined {
+  const source = sourceOf.call(cls);
   if (!source.startsWith('class') || !source.includes('#')) return undefined;
   return MEMBER.exec(source.replace(BLANKED, ' '))?.[1];
 }

@@ -11,7 +11,7 @@ import { SnapError } from '../base/errors.js';
 import { BASES } from './intrinsics.js';
 import { stateAt } from './paths.js';
 
-const { getOwnPropertyDescriptor, getPrototypeOf } = Object;
+const { getOwnPropertyDescriptor, getOwnPropertySymbols, getPrototypeOf } = Object;
 
 interface Refusal {
   what: string;
@@ -31,6 +31,30 @@ export function refuse(path: string, what: string, todo: string, cause?: unknown
 export function refuseValue(path: string, value: unknown): SnapError {
   const { what, todo } = explain(value);
   return refuse(path, what, todo);
+}
+
+/** Where an encode is. */
+interface Place {
+  path(key?: string): string;
+}
+
+/** The error for an object whose own properties are not all enumerable and named by strings. */
+export function refuseProperties(at: Place, value: object, names: readonly string[]): SnapError {
+  const [symbol] = getOwnPropertySymbols(value);
+  const prototype = getPrototypeOf(value) as object | null;
+  const isPlain = prototype === null || prototype === Object.prototype;
+  if (isPlain && disguise(value) !== undefined) return refuseValue(at.path(), value);
+  if (symbol !== undefined) {
+    const what = `has the symbol key ${String(symbol)}`;
+    return refuse(at.path(), what, 'keep what belongs to the state under a string key');
+  }
+  const hidden = names.find((name) => getOwnPropertyDescriptor(value, name)?.enumerable === false);
+  return hidden === undefined ? refuseValue(at.path(), value) : refuseHidden(at, hidden);
+}
+
+export function refuseHidden(at: Place, name: string): SnapError {
+  const todo = 'make it enumerable, or keep it outside of the state';
+  return refuse(at.path(name), 'is a non-enumerable property', todo);
 }
 
 /** Why an object with a plain prototype is not a plain object; undefined for one that is. */
@@ -152,10 +176,10 @@ function explainByPrototype(value: object): Refusal {
 
 /** True for the prototype of a constructor written in native code: only that can make or read its instances. */
 export function isNative(prototype: object): boolean {
-  const constructor = types.isProxy(prototype)
+  const made = types.isProxy(prototype)
     ? undefined
     : getOwnPropertyDescriptor(prototype, 'constructor')?.value;
-  return typeof constructor === 'function' && sourceOf.call(constructor).endsWith('{ [native code] }');
+  return typeof made === 'function' && sourceOf.call(made).endsWith('{ [native code] }');
 }
 
 const sourceOf = Function.prototype.toString;
@@ -182,8 +206,8 @@ const REALM_CLASSES = new Set(
 
 function constructorName(prototype: object): string | undefined {
   if (types.isProxy(prototype)) return undefined;
-  const constructor = getOwnPropertyDescriptor(prototype, 'constructor')?.value as unknown;
-  if (typeof constructor === 'function') return nameOf(constructor).trim() || 'an anonymous class';
+  const made = getOwnPropertyDescriptor(prototype, 'constructor')?.value as unknown;
+  if (typeof made === 'function') return nameOf(made).trim() || 'an anonymous class';
   // Temporal, Intl and host prototypes without a constructor still carry a tag.
   const tag = getOwnPropertyDescriptor(prototype, Symbol.toStringTag)?.value as unknown;
   return typeof tag === 'string' && tag !== '' ? tag : undefined;

@@ -49,7 +49,7 @@ export class ClassRegistry {
 
   /** @throws TypeError for what is not a class of the program, and for two classes of one name */
   constructor(classes: Iterable<AnyFunction> = []) {
-    for (const constructor of classes) this.#register(constructor);
+    for (const cls of classes) this.#register(cls);
   }
 
   byPrototype(prototype: object): ClassEntry | undefined {
@@ -60,8 +60,8 @@ export class ClassRegistry {
     return this.#byName.get(name);
   }
 
-  #register(constructor: unknown): void {
-    const entry = describeClass(constructor);
+  #register(cls: unknown): void {
+    const entry = describeClass(cls);
     if (this.#byPrototype.get(entry.prototype) !== undefined) return;
     if (this.#byName.has(entry.name)) {
       throw new TypeError(
@@ -74,21 +74,19 @@ export class ClassRegistry {
   }
 }
 
-function describeClass(constructor: unknown): ClassEntry {
-  if (typeof constructor !== 'function' || types.isProxy(constructor)) {
-    throw new TypeError(
-      `classes must hold classes, not ${constructor === null ? 'null' : typeof constructor}`,
-    );
+function describeClass(cls: unknown): ClassEntry {
+  if (typeof cls !== 'function' || types.isProxy(cls)) {
+    throw new TypeError(`classes must hold classes, not ${cls === null ? 'null' : typeof cls}`);
   }
-  const statics = constructor as unknown as Record<symbol | string, unknown>;
-  const prototype = Object.getOwnPropertyDescriptor(constructor, 'prototype')?.value as unknown;
+  const statics = cls as unknown as Record<symbol | string, unknown>;
+  const prototype = Object.getOwnPropertyDescriptor(cls, 'prototype')?.value as unknown;
   if (typeof prototype !== 'object' || prototype === null) {
-    throw new TypeError(`${constructor.name || 'an anonymous function'} is not a class: it has no prototype`);
+    throw new TypeError(`${cls.name || 'an anonymous function'} is not a class: it has no prototype`);
   }
   if (isNative(prototype)) {
-    throw new TypeError(`${constructor.name} is built in: it is kept without registration or not at all`);
+    throw new TypeError(`${cls.name} is built in: it is kept without registration or not at all`);
   }
-  const name = Object.hasOwn(constructor, snapName) ? statics[snapName] : constructor.name;
+  const name = Object.hasOwn(cls, snapName) ? statics[snapName] : cls.name;
   if (typeof name !== 'string' || name === '') {
     throw new TypeError(
       "a registered class needs a name: give it static [Symbol.for('holdfast.name')] = '...' with a string",
@@ -113,19 +111,23 @@ function describeClass(constructor: unknown): ClassEntry {
     throw new TypeError(`${name} has static [Snap.${has}] but no static [Snap.${lacks}]: it needs both`);
   }
   const inside = findBase(prototype);
-  const newTarget = (() => {}) as unknown as new () => object;
-  newTarget.prototype = prototype;
   return {
     name,
     prototype,
     version: version as number,
     base: inside.base,
-    obstacle: encode === undefined ? (inside.obstacle ?? privateFieldObstacle(constructor)) : undefined,
-    encode: encode && ((instance) => Reflect.apply(encode, constructor, [instance])),
-    decode: decode && ((data) => Reflect.apply(decode, constructor, [data])),
-    migrate: migrate && ((data, from) => Reflect.apply(migrate, constructor, [data, from])),
-    newTarget,
+    obstacle: encode === undefined ? (inside.obstacle ?? privateFieldObstacle(cls)) : undefined,
+    encode: encode && ((instance) => Reflect.apply(encode, cls, [instance])),
+    decode: decode && ((data) => Reflect.apply(decode, cls, [data])),
+    migrate: migrate && ((data, from) => Reflect.apply(migrate, cls, [data, from])),
+    newTarget: emptyConstructor(prototype),
   };
+}
+
+function emptyConstructor(prototype: object): new () => object {
+  function Empty() {}
+  Empty.prototype = prototype;
+  return Empty as unknown as new () => object;
 }
 
 /** The built-in that a class extends, and whether that is one whose instances nothing but native code can make. */
@@ -140,8 +142,8 @@ function findBase(prototype: object): { base: Base; obstacle?: string } {
 }
 
 /** Fields that nobody outside the class can read would come back missing. */
-function privateFieldObstacle(constructor: AnyFunction): string | undefined {
-  for (let up: unknown = constructor; typeof up === 'function'; up = Object.getPrototypeOf(up)) {
+function privateFieldObstacle(cls: AnyFunction): string | undefined {
+  for (let up: unknown = cls; typeof up === 'function'; up = Object.getPrototypeOf(up)) {
     const field = privateFieldOf(up as AnyFunction);
     if (field !== undefined) return `its private ${field} cannot be read from outside`;
   }

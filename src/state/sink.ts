@@ -10,7 +10,15 @@
 import { Buffer, constants } from 'node:buffer';
 import { SnapError } from '../base/errors.js';
 import { formatBytes } from '../base/sizes.js';
-import { T_FLOAT64, T_INT32, T_LATIN1, T_UTF8, T_UTF16 } from './tags.js';
+import {
+  T_BIGINT_NEGATIVE,
+  T_BIGINT_POSITIVE,
+  T_FLOAT64,
+  T_INT32,
+  T_LATIN1,
+  T_UTF8,
+  T_UTF16,
+} from './tags.js';
 
 /** Above this, the native writer's fixed cost is paid back (measured: crossing at 20-40 characters). */
 const NATIVE_STRING_MIN = 32;
@@ -126,6 +134,16 @@ export class Sink {
       rest >>>= 7;
     }
     bytes[this.length++] = rest;
+  }
+
+  /** Tagged by its sign; the magnitude's bytes, the lowest first. */
+  bigint(value: bigint): void {
+    const magnitude = value < 0n ? -value : value;
+    let hex = magnitude === 0n ? '' : magnitude.toString(16);
+    if (hex.length % 2 === 1) hex = `0${hex}`;
+    this.u8(value < 0n ? T_BIGINT_NEGATIVE : T_BIGINT_POSITIVE);
+    this.varint(hex.length / 2);
+    this.raw(Buffer.from(hex, 'hex').reverse());
   }
 
   raw(bytes: Uint8Array): void {

@@ -1,6 +1,6 @@
 /**
- * Writes the objects that are more than their properties: dates, regular expressions, boxed primitives, errors,
- * views, buffers, WebAssembly memories, and instances of registered classes.
+ * Writes the objects that are more than their properties, views and buffers apart: dates, regular expressions, boxed
+ * primitives, errors, and instances of registered classes.
  *
  * Invariants
  *  - what an object is, is asked of its internal slots, never of its constructor's name or `instanceof`
@@ -8,8 +8,6 @@
  */
 
 import { types } from 'node:util';
-import type { RegionKind } from '../format/kinds.js';
-import { bufferFacts, isDetached, isLengthTracking, isPool } from './buffers.js';
 import type { Encoding } from './encoding.js';
 import { F_FIELDS, F_TRANSPARENT } from './frames.js';
 import {
@@ -18,31 +16,17 @@ import {
   type Base,
   baseTag,
   baseType,
-  dataViewBuffer,
-  dataViewLength,
-  dataViewOffset,
   dateTime,
   MemoryPrototype,
-  memoryBuffer,
   ORDINARY,
   regExpFlags,
   regExpSource,
-  typedArrayAt,
-  typedArrayBuffer,
-  typedArrayLength,
-  typedArrayName,
-  typedArrayOffset,
-  VIEW_BUFFER,
-  VIEW_DATAVIEW,
-  viewBrand,
-  viewElementBytes,
-  viewKind,
 } from './intrinsics.js';
-import { extraNames, extraViewNames } from './own-props.js';
+import { extraNames } from './own-props.js';
 import { refuse } from './refuse.js';
-import { bufferFlags } from './regions.js';
 import type { ClassEntry } from './registry.js';
 import * as tag from './tags.js';
+import { writeBuffer, writeMemory, writeView } from './views.js';
 
 /** An encoded instance that encodes to another one, and so on without end, must not fill the memory. */
 const OPEN_INSTANCES_MAX = 1_000_000;
@@ -103,21 +87,28 @@ function writeBase(encoding: Encoding, value: object, base: Base): void {
   const type = baseType(base);
   switch (baseTag(base)) {
     case tag.T_ARRAY:
-      return encoding.array(value as readonly unknown[]);
+      encoding.array(value as readonly unknown[]);
+      break;
     case tag.T_MAP:
-      return encoding.map(value as Map<unknown, unknown>);
+      encoding.map(value as Map<unknown, unknown>);
+      break;
     case tag.T_SET:
-      return encoding.set(value as Set<unknown>);
+      encoding.set(value as Set<unknown>);
+      break;
     case tag.T_DATE:
-      return writeDate(encoding, value);
+      writeDate(encoding, value);
+      break;
     case tag.T_REGEXP:
-      return writeRegExp(encoding, value);
+      writeRegExp(encoding, value);
+      break;
     case tag.T_BOXED:
-      return writeBoxed(encoding, value, type);
+      writeBoxed(encoding, value, type);
+      break;
     case tag.T_ERROR:
-      return writeError(encoding, value, type);
+      writeError(encoding, value, type);
+      break;
     default:
-      return writeView(encoding, value, type);
+      writeView(encoding, value, type);
   }
 }
 
@@ -187,145 +178,4 @@ function writeError(encoding: Encoding, value: object, type: number): void {
   }
   const values = names.map((name) => encoding.property(value, name));
   if (names.length > 0) encoding.frames.push(F_FIELDS, values, names, names.length);
-}
-
-function writeView(encoding: Encoding, value: object, type: number): void {
-  const { sink } = encoding;
-  const isDataView = type === VIEW_DATAVIEW;
-  if (isDataView ? !types.isDataView(value) : typedArrayName.call(value) !== viewBrand(type)) {
-    throw encoding.refusal(value);
-  }
-  const length = isDataView ? dataViewLengthOf(value) : typedArrayLength.call(value);
-  const buffer = isDataView ? dataViewBuffer.call(value) : typedArrayBuffer.call(value);
-  if (length === undefined || (length === 0 && !isDataView && !isInBounds(value)))
-    throw refuseGone(encoding, buffer);
-  encoding.refuseSymbols(value);
-  encoding.extras(value, isDataView ? extraNames(value, 0) : extraViewNames(value, length));
-
-  const offset = isDataView ? dataViewOffset.call(value) : typedArrayOffset.call(value);
-  const facts = bufferFacts(buffer, types.isSharedArrayBuffer(buffer));
-  const byteLength = length * viewElementBytes(type);
-  const unused = facts.byteLength - offset - byteLength;
-  encoding.number(value);
-  sink.u8(tag.T_VIEW);
-  sink.u8(type);
-  if (type === VIEW_BUFFER && (offset > 0 || unused > 0) && !facts.shared && isPool(buffer as ArrayBuffer)) {
-    sink.u8(0);
-    sink.varint(0);
-    sink.varint(length);
-    writePooled(encoding, new Uint8Array(buffer, offset, byteLength));
-    return;
-  }
-  const tracking =
-    facts.resizable &&
-    unused < viewElementBytes(type) &&
-    isLengthTracking(value as ArrayBufferView, buffer, facts.shared);
-  sink.u8(tracking ? tag.VIEW_TRACKING : 0);
-  sink.varint(offset);
-  if (!tracking) sink.varint(length);
-  writeBuffer(encoding, buffer, viewKind(type));
-}
-
-/** Undefined where the view is out of its buffer's bounds or the buffer is detached. */
-function dataViewLengthOf(view: object): number | undefined {
-  try {
-    return dataViewLength.call(view);
-  } catch {
-    return undefined;
-  }
-}
-
-function isInBounds(view: object): boolean {
-  try {
-    typedArrayAt.call(view, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function refuseGone(encoding: Encoding, buffer: AnyBuffer): Error {
-  return isDetached(buffer)
-    ? refuse(
-        encoding.frames.path(),
-        'has a detached buffer',
-        'save it before transferring its buffer, or leave it out',
-      )
-    : refuse(
-        encoding.frames.path(),
-        'lies outside of its resized buffer',
-        'make it anew over the buffer before saving',
-      );
-}
-
-/** The buffer of a view or memory, or one that stands by itself (kind undefined): whole, once. */
-function writeBuffer(encoding: Encoding, buffer: AnyBuffer, kind: RegionKind | undefined): void {
-  const { sink, regions } = encoding;
-  if (encoding.refer(buffer)) {
-    regions.meet(buffer, kind);
-    return;
-  }
-  if (!types.isAnyArrayBuffer(buffer)) throw encoding.refusal(buffer);
-  const prototype = Object.getPrototypeOf(buffer) as unknown;
-  const shared = types.isSharedArrayBuffer(buffer);
-  if (prototype !== (shared ? SharedArrayBuffer.prototype : ArrayBuffer.prototype)) {
-    throw refuse(
-      encoding.frames.path(),
-      'has a buffer of a subclass of ArrayBuffer',
-      'use an ArrayBuffer itself',
-    );
-  }
-  refuseProperties(encoding, buffer, 'buffer');
-  const facts = bufferFacts(buffer, shared);
-  if (facts.byteLength === 0 && isDetached(buffer)) throw refuseGone(encoding, buffer);
-  encoding.number(buffer);
-  if (facts.byteLength > encoding.inlineBytes) {
-    sink.u8(tag.T_REGION);
-    regions.add(buffer, kind, encoding.frames.path(), facts);
-    return;
-  }
-  sink.u8(tag.T_BYTES);
-  sink.u8(bufferFlags(facts));
-  sink.varint(facts.byteLength);
-  if (facts.resizable) sink.varint(facts.maxByteLength);
-  sink.raw(new Uint8Array(buffer, 0, facts.byteLength));
-}
-
-/** A Buffer's own range of Node's pool, as a buffer by itself: the rest of the pool belongs to others. */
-function writePooled(encoding: Encoding, bytes: Uint8Array): void {
-  const { sink } = encoding;
-  encoding.numberUnseen();
-  if (bytes.byteLength > encoding.inlineBytes) {
-    sink.u8(tag.T_REGION);
-    encoding.regions.addRange(bytes, encoding.frames.path());
-    return;
-  }
-  sink.u8(tag.T_BYTES);
-  sink.u8(0);
-  sink.varint(bytes.byteLength);
-  sink.raw(bytes);
-}
-
-function writeMemory(encoding: Encoding, memory: object): void {
-  let buffer: AnyBuffer;
-  try {
-    buffer = memoryBuffer.call(memory);
-  } catch {
-    throw encoding.refusal(memory);
-  }
-  refuseProperties(encoding, memory, 'WebAssembly.Memory');
-  encoding.number(memory);
-  encoding.sink.u8(tag.T_MEMORY);
-  writeBuffer(encoding, buffer, 'WebAssembly.Memory');
-}
-
-function refuseProperties(encoding: Encoding, value: object, what: string): void {
-  encoding.refuseSymbols(value);
-  const [name] = Object.getOwnPropertyNames(value);
-  if (name === undefined) return;
-  throw refuse(
-    encoding.frames.path(),
-    `is a ${what} with the own property ${name}`,
-    'keep it beside, not on it',
-  );
 }

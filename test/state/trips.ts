@@ -29,10 +29,10 @@ export function save(state: unknown, classes: Iterable<object> = [], inlineBytes
 
 /** A buffer of the kind that a region asks for. */
 export function allocate(summary: RegionSummary): RegionSource {
-  const constructor = summary.shared ? SharedArrayBuffer : ArrayBuffer;
+  const kind = summary.shared ? SharedArrayBuffer : ArrayBuffer;
   const { byteLength, maxByteLength } = summary;
   const args = maxByteLength === undefined ? [byteLength] : [byteLength, { maxByteLength }];
-  return Reflect.construct(constructor, args) as RegionSource;
+  return Reflect.construct(kind, args) as RegionSource;
 }
 
 export function sources(saved: Saved, wanted?: readonly number[]): (RegionSource | undefined)[] {
