@@ -14,6 +14,16 @@ export function parseTag(text: string): string {
   return checked(text, checkTag);
 }
 
+export function parseRef(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError('a snapshot is named by at least one character');
+}
+
+/** For several: commander hands each what the ones before made. */
+export function parseRefs(text: string, previous: readonly string[] = []): string[] {
+  return [...previous, parseRef(text)];
+}
+
 export function parseLimit(text: string): number {
   const limit = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(limit) && limit > 0) return limit;

@@ -4,12 +4,13 @@
  * Nothing is opened or believed here: a folder counts when it has a descriptor, and opening it says the rest.
  */
 
+import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { realIo } from '../io/real.js';
-import { Layout } from '../store/layout.js';
 import { NoStoreError } from './errors.js';
 import type { Environment } from './failure.js';
 
+/** The file that says "this folder is a store". */
+const DESCRIPTOR = 'holdfast.json';
 /** Names under which programs usually keep a store. */
 const USUAL_NAMES = ['.snap', 'checkpoints'];
 
@@ -28,21 +29,25 @@ export function nearestStore(start: string): string | undefined {
 }
 
 /** What to say where there is no store in a folder that was named. */
-export function noStoreAt(directory: string): NoStoreError {
+export function noStoreAt(directory: string, cause: unknown): NoStoreError {
   const inside = USUAL_NAMES.map((name) => join(directory, name)).find(isStore);
   const hint = inside ? `; did you mean ${inside}?` : '';
-  return new NoStoreError(`there is no store at ${directory}${hint}`);
+  return new NoStoreError(`there is no store at ${directory}${hint}`, { cause });
 }
 
 function storeIn(folder: string): string | undefined {
   return [folder, ...USUAL_NAMES.map((name) => join(folder, name))].find(isStore);
 }
 
+/** Files are the business of another room; whether there is one, the module loader tells as well. */
+const { resolve: locate } = createRequire(import.meta.url);
+
 function isStore(folder: string): boolean {
   try {
-    return realIo.stat(new Layout(folder).descriptor)?.kind === 'file';
+    locate(join(folder, DESCRIPTOR));
+    return true;
   } catch {
-    // A folder that may not be looked into is not the one that is meant.
+    // None there, or in a folder that may not be looked into, which is not the one that is meant.
     return false;
   }
 }

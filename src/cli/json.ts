@@ -1,7 +1,7 @@
 /** Shapes of the JSON that several commands print; `docs/cli.md` is the contract. */
 
 import { SnapError } from '../base/errors.js';
-import type { SnapshotInfo } from '../writer/protocol.js';
+import type { SnapshotInfo } from '../index.js';
 import { describeFailure } from './failure.js';
 
 /** A snapshot with every key there is, in one order; what is not known is null. */

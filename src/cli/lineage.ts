@@ -1,8 +1,7 @@
 /** The parents of a snapshot, one before the other. */
 
-import type { Snap } from '../api/snap.js';
 import { SnapError } from '../base/errors.js';
-import type { SnapshotInfo } from '../writer/protocol.js';
+import type { Snap, SnapshotInfo } from '../index.js';
 
 export interface Lineage {
   /** The parent first; forgotten ones too. */

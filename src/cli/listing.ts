@@ -1,7 +1,7 @@
 /** Snapshots as a table: what `ls` prints, and what `forget` and `unforget` say they act on. */
 
 import { formatBytes } from '../base/sizes.js';
-import type { SnapshotInfo } from '../writer/protocol.js';
+import type { SnapshotInfo } from '../index.js';
 import type { Style } from './style.js';
 import { type Column, table } from './table.js';
 import { age, shortIds } from './words.js';

@@ -1,8 +1,8 @@
 /** Opens the store that a command means, and closes it whatever happens. */
 
 import { resolve } from 'node:path';
-import { Snap } from '../api/snap.js';
 import { isSnapError } from '../base/errors.js';
+import type { Snap } from '../index.js';
 import type { Context } from './context.js';
 import { NoStoreError } from './errors.js';
 import { namedStore, nearestStore, noStoreAt } from './find-store.js';
@@ -51,10 +51,12 @@ async function using<T>(
 }
 
 async function open(directory: string, readOnly: boolean, signal: AbortSignal): Promise<Snap> {
+  // Loaded late: help and wrong usage need none of it, and it takes most of the time that they took.
+  const { Snap } = await import('../index.js');
   try {
     // No command here writes chunks, so none needs to hear that zstd is missing.
     return await Snap.open(directory, { create: false, readOnly, compression: false, signal });
   } catch (error) {
-    throw isSnapError(error, 'SNAP_NOT_FOUND') ? noStoreAt(directory) : error;
+    throw isSnapError(error, 'SNAP_NOT_FOUND') ? noStoreAt(directory, error) : error;
   }
 }

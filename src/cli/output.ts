@@ -8,6 +8,7 @@
 
 import type { Environment } from './failure.js';
 import { type Style, styleFor } from './style.js';
+import { printable } from './words.js';
 
 export class Output {
   /** How stdout takes text: its width and colours. */
@@ -30,7 +31,9 @@ export class Output {
 
   /** One document. What is absent is null, so that every key is always there. */
   json(document: object): void {
-    this.data(JSON.stringify(document, (_, value) => (value === undefined ? null : value), 2));
+    const text = JSON.stringify(document, (_, value) => (value === undefined ? null : value), 2);
+    // What steers a terminal stands inside of strings alone, where it may be spelled out.
+    this.data(text.split('\n').map(printable).join('\n'));
   }
 
   /** A remark; a newline is added. */

@@ -1,8 +1,7 @@
 /** The words of the command line: which commands and options there are, and what help says. */
 
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
 import { Command, type CommanderError } from 'commander';
-import { nearestPackage } from '../io/machine.js';
 import { addForget } from './commands/forget.js';
 import { addLs } from './commands/ls.js';
 import { addShow } from './commands/show.js';
@@ -15,10 +14,11 @@ import { UsageError } from './errors.js';
 import { ALL, epilogue } from './help.js';
 import type { Output } from './output.js';
 
-const DESCRIPTION = `Looks at and tends the snapshots that a program keeps with holdfast.
-
-The store is --store DIR, else SNAP_STORE, else the nearest folder .snap or checkpoints at or above the
-current folder that is one. Without a command, says what the store holds.`;
+const DESCRIPTION = [
+  'Looks at and tends the snapshots that a program keeps with holdfast.',
+  'The store is --store DIR, else SNAP_STORE, else the nearest folder .snap or checkpoints, at or above the ' +
+    'current folder, that is one. Without a command, says what the store holds.',
+].join('\n\n');
 
 const EXAMPLES = [
   'snap ls --limit 10                  the ten newest snapshots',
@@ -59,6 +59,7 @@ export function buildProgram(output: Output, perform: Perform): Command {
 function usageError(error: CommanderError, command: Command): UsageError {
   const message = error.message
     .replace(/^error: /, '')
+    .replace(/^command-argument value .* is invalid for argument '\w+'\. /s, '')
     .replace(/\n\((Did you mean .*)\)$/s, (_, hint: string) => ` (${hint.replace('Did', 'did')})`)
     .replaceAll('\n', ' ');
   return new UsageError(message, usageOf(command));
@@ -71,7 +72,6 @@ function usageOf(command: Command): string {
 }
 
 function ownVersion(): string {
-  // dist/cli when installed, build/src/cli when tested.
-  const folders = ['../..', '../../..'].map((up) => join(import.meta.dirname, up));
-  return nearestPackage(folders)?.version ?? '';
+  const { version } = createRequire(import.meta.url)('holdfast/package.json') as { version: string };
+  return version;
 }

@@ -5,15 +5,12 @@
  * what `snap ls` shows first.
  */
 
-import type { Snap } from '../api/snap.js';
 import { isSnapError, SnapError } from '../base/errors.js';
-import type { SnapshotInfo } from '../writer/protocol.js';
-import { UsageError } from './errors.js';
+import type { Snap, SnapshotInfo } from '../index.js';
 
 export const REF_HELP = 'latest, step:N, a tag, an id or at least 4 digits of one';
 
 export async function resolveRef(snap: Snap, ref: string, run: string | undefined): Promise<SnapshotInfo> {
-  if (ref === '') throw new UsageError(`REF is empty; it takes ${REF_HELP}`);
   if (ref === 'latest') return newest(snap, run, () => true, 'snapshot');
   const step = stepOf(ref);
   // A tag may be called so too; it was chosen on purpose.

@@ -29,8 +29,18 @@ async function perform(argv: readonly string[], world: World): Promise<ExitStatu
   });
   const { operands, unknown } = program.parseOptions([...argv]);
   if (operands.length === 0 && unknown.length === 0) return summary(contextOf(program, world));
-  await program.parseAsync([...argv], { from: 'user' });
+  await program.parseAsync(unknownCommand(program, operands) ?? [...argv], { from: 'user' });
   return status;
+}
+
+/**
+ * The word that is no command, alone, so that it is told as such: with `--help` behind it, or after `help`,
+ * commander would print the whole help instead. Undefined where there is none.
+ */
+function unknownCommand(program: Command, operands: readonly string[]): string[] | undefined {
+  const names = ['help', ...program.commands.map((command) => command.name())];
+  const asked = operands[0] === 'help' ? operands[1] : operands[0];
+  return asked === undefined || names.includes(asked) ? undefined : [asked];
 }
 
 function contextOf(program: Command, world: World): Context {

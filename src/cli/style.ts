@@ -8,8 +8,6 @@ export interface Style {
   columns: number | undefined;
   /** For titles. */
   strong(text: string): string;
-  /** For what matters less. */
-  faint(text: string): string;
 }
 
 interface Stream {
@@ -24,8 +22,8 @@ export function styleFor(stream: Stream, env: Environment): Style {
   const colour = stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
   return {
     columns: stream.isTTY ? columnsOf(stream, env) : undefined,
-    strong: colour ? (text) => styleText('bold', text) : unchanged,
-    faint: colour ? (text) => styleText('dim', text) : unchanged,
+    // It is decided above; styleText itself would take an empty NO_COLOR for a set one.
+    strong: colour ? (text) => styleText('bold', text, { validateStream: false }) : (text) => text,
   };
 }
 
@@ -34,8 +32,4 @@ function columnsOf(stream: Stream, env: Environment): number {
   const asked = Number(env.COLUMNS);
   if (Number.isSafeInteger(asked) && asked > 0) return asked;
   return stream.columns || USUAL_COLUMNS;
-}
-
-function unchanged(text: string): string {
-  return text;
 }

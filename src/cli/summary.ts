@@ -1,8 +1,7 @@
 /** `snap` alone: what the store holds and what to do next, or how to begin where there is none. */
 
 import { formatBytes } from '../base/sizes.js';
-import type { SnapshotInfo } from '../writer/protocol.js';
-import type { StoreStats } from '../writer/requests.js';
+import type { SnapshotInfo, StoreStats } from '../index.js';
 import type { Context } from './context.js';
 import { ExitStatus } from './exit-status.js';
 import { snapshotJson } from './json.js';

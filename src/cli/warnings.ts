@@ -1,7 +1,7 @@
 /** Warnings of the engine, told in the command's own voice, and whether any of them was of damage. */
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { WarningMessage } from '../api/channels.js';
+import type { WarningMessage } from '../index.js';
 import type { Output } from './output.js';
 import { printable } from './words.js';
 

@@ -6,9 +6,8 @@
  */
 
 import type { Command } from 'commander';
-import type { Snap } from '../../api/snap.js';
-import type { SnapshotInfo } from '../../writer/protocol.js';
-import { RUN_OF_REF } from '../arguments.js';
+import type { Snap, SnapshotInfo } from '../../index.js';
+import { parseRefs, RUN_OF_REF } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
 import type { ExitStatus } from '../exit-status.js';
 import { epilogue, WRITING_SEVERAL } from '../help.js';
@@ -39,7 +38,7 @@ export function addForget(program: Command, perform: Perform): void {
         'disk, and "snap unforget ID" brings them back.',
     )
     .summary('drop snapshots; undone by unforget')
-    .argument('<REF...>', REF_HELP)
+    .argument('<REF...>', REF_HELP, parseRefs)
     .option(...RUN_OF_REF)
     .option('--dry-run', 'only say which snapshots would be forgotten')
     .addHelpText('after', epilogue(EXAMPLES, WRITING_SEVERAL))

@@ -1,10 +1,8 @@
 /** `snap ls`: the snapshots, newest first. */
 
 import type { Command } from 'commander';
-import type { Snap } from '../../api/snap.js';
 import { SnapError } from '../../base/errors.js';
-import type { SnapshotInfo } from '../../writer/protocol.js';
-import type { ListFilter } from '../../writer/requests.js';
+import type { ListFilter, Snap, SnapshotInfo } from '../../index.js';
 import { parseLimit, RUN_OPTION } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
 import { ExitStatus } from '../exit-status.js';

@@ -2,9 +2,8 @@
 
 import type { Command } from 'commander';
 import { formatBytes } from '../../base/sizes.js';
-import type { SnapshotInfo } from '../../writer/protocol.js';
-import type { RegionInfo } from '../../writer/requests.js';
-import { RUN_OF_REF } from '../arguments.js';
+import type { RegionInfo, SnapshotInfo } from '../../index.js';
+import { parseRef, RUN_OF_REF } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { epilogue, READING } from '../help.js';
@@ -35,7 +34,7 @@ export function addShow(program: Command, perform: Perform): void {
     .command('show')
     .description('Shows one snapshot: where it comes from, its regions and its lineage.')
     .summary('show one snapshot, its regions and its lineage')
-    .argument('<REF>', REF_HELP)
+    .argument('<REF>', REF_HELP, parseRef)
     .option(...RUN_OF_REF)
     .addHelpText('after', epilogue(EXAMPLES, READING))
     .action((ref: string, options: Options) => perform((context) => show(context, ref, options)));
@@ -79,7 +78,8 @@ function describe(info: Details, lineage: Lineage, style: Style): string {
     ['size', `${formatBytes(info.logicalBytes)} in ${count(info.regions.length, 'region')}`],
     ['changed', formatBytes(info.changedBytes)],
     ['stored', formatBytes(info.storedBytes)],
-    ['held for', `${milliseconds(info.stallMs)}, durable after ${milliseconds(info.durableMs)}`],
+    ['held the loop', milliseconds(info.stallMs)],
+    ['durable after', milliseconds(info.durableMs)],
     ['program', `${[name, version].filter(Boolean).join(' ') || '-'}, Node ${node}`],
   ];
   if (info.meta !== undefined) facts.push(['meta', JSON.stringify(info.meta)]);
@@ -92,10 +92,10 @@ function describe(info: Details, lineage: Lineage, style: Style): string {
 function regionTable(regions: readonly RegionInfo[], style: Style): string {
   return table(
     [
-      { title: 'region', least: 12 },
-      { title: 'kind', least: 8 },
+      { title: 'region', least: 8 },
+      { title: 'kind', least: 8, drop: 3 },
       { title: 'size', align: 'right', drop: 1 },
-      { title: 'bytes', align: 'right' },
+      { title: 'bytes', align: 'right', drop: 2 },
     ],
     regions.map(({ path, kind, byteLength }) => [
       path === '' ? '(state)' : path,

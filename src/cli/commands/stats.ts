@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { formatBytes } from '../../base/sizes.js';
-import type { RunStats, StoreStats } from '../../writer/requests.js';
+import type { RunStats, StoreStats } from '../../index.js';
 import type { Context, Perform } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { epilogue, READING } from '../help.js';
@@ -88,12 +88,12 @@ function describe(stats: StoreStats, style: Style): string {
 
 const COLUMNS: readonly Column[] = [
   { title: 'run', least: 6 },
-  { title: 'snapshots', align: 'right' },
+  { title: 'snapshots', align: 'right', drop: 6 },
   { title: 'newest', drop: 1 },
-  { title: 'states', align: 'right' },
+  { title: 'states', align: 'right', drop: 5 },
   { title: 'changed', align: 'right', drop: 3 },
   { title: 'stored', align: 'right', drop: 4 },
-  { title: 'each', align: 'right', drop: 2 },
+  { title: 'stored each', align: 'right', drop: 2 },
 ];
 
 function runTable(runs: readonly RunStats[], style: Style): string {

@@ -1,7 +1,7 @@
 /** `snap tag`: a name for a snapshot. A tag that exists is moved, and it says from where. */
 
 import type { Command } from 'commander';
-import { parseTag, RUN_OF_REF } from '../arguments.js';
+import { parseRef, parseTag, RUN_OF_REF } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { epilogue, WRITING } from '../help.js';
@@ -24,7 +24,7 @@ export function addTag(program: Command, perform: Perform): void {
     )
     .summary('name a snapshot')
     .argument('<NAME>', 'the tag', parseTag)
-    .argument('<REF>', REF_HELP)
+    .argument('<REF>', REF_HELP, parseRef)
     .option(...RUN_OF_REF)
     .addHelpText('after', epilogue(EXAMPLES, WRITING))
     .action((name: string, ref: string, options: Options) =>

@@ -1,9 +1,9 @@
 /** `snap unforget`: undoes `forget`. By id only: a tag of a forgotten snapshot may mean another by now. */
 
 import type { Command } from 'commander';
-import type { SnapshotInfo } from '../../writer/protocol.js';
+import type { SnapshotInfo } from '../../index.js';
+import { parseRefs } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
-import { UsageError } from '../errors.js';
 import type { ExitStatus } from '../exit-status.js';
 import { epilogue, WRITING_SEVERAL } from '../help.js';
 import { failureJson, snapshotJson } from '../json.js';
@@ -24,15 +24,13 @@ export function addUnforget(program: Command, perform: Perform): void {
       'Brings forgotten snapshots back, with their tags where those were not given to others since.',
     )
     .summary('undo forget')
-    .argument('<ID...>', 'an id or at least 4 digits of one')
+    .argument('<ID...>', 'an id or at least 4 digits of one', parseRefs)
     .addHelpText('after', epilogue(EXAMPLES, WRITING_SEVERAL))
     .action((ids: string[]) => perform((context) => unforget(context, ids)));
 }
 
 async function unforget(context: Context, ids: readonly string[]): Promise<ExitStatus> {
   const { output, json, signal } = context;
-  if (ids.includes(''))
-    throw new UsageError('ID is empty; snap ls --forgotten lists what can be brought back');
   return writing(context, async (snap) => {
     const before = new Map<string, SnapshotInfo>();
     for await (const info of snap.list({ forgotten: true })) before.set(info.id, info);

@@ -1,6 +1,7 @@
 /** `snap untag`: removes a tag. The snapshot stays. */
 
 import type { Command } from 'commander';
+import { parseRef } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { epilogue, WRITING } from '../help.js';
@@ -15,7 +16,7 @@ export function addUntag(program: Command, perform: Perform): void {
     .command('untag')
     .description('Removes a tag. The snapshot it points at stays.')
     .summary('remove a tag; the snapshot stays')
-    .argument('<NAME>', 'the tag')
+    .argument('<NAME>', 'the tag', parseRef)
     .addHelpText('after', epilogue(EXAMPLES, WRITING))
     .action((name: string) => perform((context) => untag(context, name)));
 }
