@@ -9,10 +9,12 @@ import type { Assignment, Report } from './messages.js';
 const { steps, seed, saving } = JSON.parse(process.argv[2] ?? '') as Assignment;
 
 // Without a parent nobody wants the result.
-process.on('disconnect', () => process.exit(1));
+const orphaned = (): never => process.exit(1);
+process.on('disconnect', orphaned);
 
 if (saving) await computeAndSave(saving.store, saving.every);
 else await compute();
+process.off('disconnect', orphaned);
 process.disconnect();
 
 async function computeAndSave(store: string, every: number): Promise<void> {

@@ -31,8 +31,6 @@ const KILL_WINDOW = 0.7;
 let computing: Computing | undefined;
 let cleanUp = (): void => {};
 
-process.exitCode = await main();
-
 async function main(): Promise<number> {
   try {
     const options = parseOptions(process.argv.slice(2));
@@ -212,3 +210,5 @@ const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 const signed = (share: number): string => `${share < 0 ? '' : '+'}${(100 * share).toFixed(1)} %`;
 const ratio = (value: number): string => `${value.toFixed(2)} x`;
+
+process.exitCode = await main();
