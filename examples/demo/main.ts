@@ -26,9 +26,12 @@ import { type DemoOptions, parseOptions, Usage } from './options.js';
 const SAVES_BEFORE_KILL = 5;
 /** The moment is drawn from this share of what then remains of the run. */
 const KILL_WINDOW = 0.7;
+/** Columns of the table's first column. */
+const LABEL_WIDTH = 21;
 
-/** The process that computes at present, so that an end of the demo is its end too. */
+/** What is under way, so that an end of the demo is its end too. */
 let computing: Computing | undefined;
+let bar: cliProgress.SingleBar | undefined;
 let cleanUp = (): void => {};
 
 async function main(): Promise<number> {
@@ -36,6 +39,7 @@ async function main(): Promise<number> {
     const options = parseOptions(process.argv.slice(2));
     const store = makeStoreFolder(options);
     cleanUp = () => {
+      bar?.stop();
       computing?.kill();
       if (!options.keep) rmSync(store, { recursive: true, force: true });
     };
@@ -94,10 +98,18 @@ async function demonstrate({ steps, every, seed, keep }: DemoOptions, store: str
   const resumedStep = second.firstStep ?? 0;
   const kernelBytes = (kill.kernelBytes ?? Number.NaN) + (second.kernelBytes ?? Number.NaN);
 
-  const table = new Table({ style: { head: [], border: [] } });
+  const width = Math.max(60, Math.min(100, process.stdout.columns ?? 100));
+  const table = new Table({
+    style: { head: [], border: [] },
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    colWidths: [LABEL_WIDTH, width - LABEL_WIDTH - 3],
+    wordWrap: true,
+  });
   table.push(
     { steps: `${steps}, and ${first.lastStep - resumedStep} of them computed twice` },
-    { saves: `${costs.saves}, of which ${costs.durableSaves} became durable; the first is a full one` },
+    {
+      saves: `${costs.saves}, of which ${costs.durableSaves} were reported durable; the first is a full one`,
+    },
     { 'stall per save': `median ${ms(costs.stallP50)}, p99 ${ms(costs.stallP99)} (time in await snap.save)` },
     { 'loop time lost': `${percent(costs.lostShare)} (time in await snap.save / time of the loop)` },
     {
@@ -145,18 +157,21 @@ async function compute(
   assignment: Assignment,
   onReport: (report: Report, process: Computing) => void = () => {},
 ): Promise<Computing> {
-  const bar = new cliProgress.SingleBar({
-    format: `${title.padEnd(20)} {bar} step {value} of {total}, {saves} saves durable`,
+  const shown = new cliProgress.SingleBar({
+    format: `${title.padEnd(20)} {bar} step {value} of {total}{saves}`,
+    barsize: 28,
     barCompleteChar: '\u2588',
     barIncompleteChar: '\u2591',
     hideCursor: true,
     fps: 20,
   });
-  let saves = 0;
-  bar.start(assignment.steps, 0, { saves });
+  let durable = 0;
+  const saves = (): string => (assignment.saving ? `, ${durable} durable` : '');
+  bar = shown;
+  bar.start(assignment.steps, 0, { saves: saves() });
   const running = new Computing(assignment, (report) => {
-    if (report.type === 'durable') saves++;
-    if (report.type === 'started' || report.type === 'step') bar.update(report.step, { saves });
+    if (report.type === 'durable') durable++;
+    if (report.type === 'started' || report.type === 'step') shown.update(report.step, { saves: saves() });
     onReport(report, running);
   });
   computing = running;
@@ -164,7 +179,8 @@ async function compute(
     await running.ended;
   } finally {
     computing = undefined;
-    bar.stop();
+    bar = undefined;
+    shown.stop();
   }
   return running;
 }

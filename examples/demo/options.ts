@@ -34,7 +34,9 @@ export function parseOptions(args: readonly string[]): DemoOptions {
     .option('--store <folder>', 'new or empty folder for the store (one in the temp folder)')
     .option('--keep', 'leave the store there at the end')
     .allowExcessArguments(false)
-    .showHelpAfterError('(--help shows all options)')
+    .showHelpAfterError(
+      'usage: npm run demo -- [--steps N] [--every N] [--seed N] [--short] [--store FOLDER] [--keep]',
+    )
     .exitOverride();
   try {
     const given = command.parse(args, { from: 'user' }).opts<Partial<DemoOptions> & { short?: true }>();
