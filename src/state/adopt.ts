@@ -212,7 +212,7 @@ export class Adoption {
   #visitMap(node: GraphNode, live: Map<unknown, unknown>, wanted: (i: number) => boolean): void {
     const entries = [...mapEntries.call(live)];
     for (let i = 0; i < node.children.length; i += 2) {
-      if (!wanted(i + 1)) continue;
+      if (!wanted(i) && !wanted(i + 1)) continue;
       const key = node.children[i];
       if (!isNode(key)) {
         this.#later(node.children[i + 1], mapGet.call(live, key));

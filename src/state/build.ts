@@ -119,12 +119,10 @@ export class Builder {
         break;
       case tag.T_MAP:
         for (let i = 0; i < node.children.length; i += 2) {
-          if (positions !== undefined && !positions.has(i + 1)) continue;
-          mapSet.call(
-            node.made as Map<unknown, unknown>,
-            this.resolve(node.children[i]),
-            this.resolve(node.children[i + 1]),
-          );
+          const isKept = positions === undefined || positions.has(i + 1);
+          if (!isKept && !positions.has(i)) continue;
+          const value = isKept ? this.resolve(node.children[i + 1]) : undefined;
+          mapSet.call(node.made as Map<unknown, unknown>, this.resolve(node.children[i]), value);
         }
         break;
       case tag.T_SET:

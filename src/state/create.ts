@@ -14,9 +14,10 @@ import {
   errorName,
   VIEW_BUFFER,
   viewConstructor,
+  viewElementBytes,
   viewName,
 } from './intrinsics.js';
-import { createBoxed, emptyArray } from './objects.js';
+import { createBoxed, emptyArray, trackUnaligned } from './objects.js';
 import type { ClassEntry } from './registry.js';
 import { corrupt } from './source.js';
 import * as tag from './tags.js';
@@ -68,6 +69,7 @@ function createArray(node: GraphNode, entry: ClassEntry | undefined): object {
     const present = node.want === PARTIAL ? 0 : node.children.length;
     return emptyArray(length ?? node.children.length, present, entry);
   }
+  if (entry === undefined && node.children.length === 0) return [];
   return entry === undefined ? node.children : Reflect.construct(Array, [], entry.newTarget);
 }
 
@@ -123,14 +125,22 @@ function createView(builder: Builder, node: GraphNode, entry: ClassEntry | undef
   const buffer = node.children[0] as GraphNode;
   builder.make(buffer);
   const range = viewLength === undefined ? [buffer.made, byteOffset] : [buffer.made, byteOffset, viewLength];
+  const newTarget = entry?.newTarget ?? (type === VIEW_BUFFER ? Buffer : native);
+  const make = (): object => Reflect.construct(native, range, newTarget) as object;
   try {
-    return Reflect.construct(
-      native,
-      range,
-      entry?.newTarget ?? (type === VIEW_BUFFER ? Buffer : native),
-    ) as object;
+    return make();
   } catch (error) {
-    throw corrupt('a view does not fit its buffer', error);
+    const { byteLength, shared } = bufferOf(buffer);
+    const odd = viewLength === undefined ? (byteLength - byteOffset) % viewElementBytes(type) : 0;
+    if (odd === 0) throw corrupt('a view does not fit its buffer', error);
+    if (shared)
+      throw builder.error(
+        'SNAP_UNSUPPORTED',
+        node,
+        'is a view that this Node cannot make: use a newer one',
+        error,
+      );
+    return trackUnaligned(buffer.made as never, odd, viewElementBytes(type), make);
   }
 }
 

@@ -166,8 +166,9 @@ export class Encoding {
       });
     }
     // An array's element is read where it is written, so a getter among the elements throws there.
-    if (this.frames.depth > 0) this.frames.pop();
-    return refuse(this.frames.path(), 'has a value that could not be read', 'see the cause', error);
+    const { frames } = this;
+    if (frames.kinds[frames.depth - 1] === F_ARRAY && frames.depth > 0) frames.pop();
+    return refuse(frames.path(), 'has an element that threw', 'see the cause', error);
   }
 
   /** Own fields, of a plain object or of an instance of a class that says no more. */
@@ -195,6 +196,16 @@ export class Encoding {
     }
     const written = this.#leading(values, count);
     if (written < count) this.frames.push(F_FIELDS, values, names, count, written);
+  }
+
+  #leadingElements(array: readonly unknown[], length: number): number {
+    try {
+      return this.#leading(array, length);
+    } catch (error) {
+      throw isSnapError(error)
+        ? error
+        : refuse(this.frames.path(), 'has an element that threw', 'see the cause', error);
+    }
   }
 
   /** Writes values up to the first that needs a closer look: most objects hold no other and never take a frame. */
@@ -231,7 +242,7 @@ export class Encoding {
       return;
     sink.u8(tag.T_ARRAY);
     sink.varint(length);
-    const written = this.#leading(value, length);
+    const written = this.#leadingElements(value, length);
     if (written < length) this.frames.push(F_ARRAY, value, undefined, length, written);
   }
 

@@ -29,3 +29,31 @@ export function createBoxed(value: unknown, entry: ClassEntry | undefined): obje
   const native = { number: Number, string: String, boolean: Boolean }[typeof value as 'number'];
   return Reflect.construct(native, [value], entry.newTarget) as object;
 }
+
+interface ResizableBuffer {
+  readonly byteLength: number;
+  readonly maxByteLength: number;
+  resize(byteLength: number): void;
+}
+
+/**
+ * A view that follows its buffer's length, where that is no multiple of the element: Node 20 refuses to make one then,
+ * though such a view comes about when the buffer is resized later. So the buffer is given a fitting length meanwhile.
+ */
+export function trackUnaligned(
+  buffer: ResizableBuffer,
+  odd: number,
+  width: number,
+  make: () => object,
+): object {
+  const { byteLength } = buffer;
+  const room = byteLength + width - odd <= buffer.maxByteLength;
+  const tail = new Uint8Array(buffer as unknown as ArrayBuffer, byteLength - odd).slice();
+  buffer.resize(room ? byteLength + width - odd : byteLength - odd);
+  try {
+    return make();
+  } finally {
+    buffer.resize(byteLength);
+    new Uint8Array(buffer as unknown as ArrayBuffer, byteLength - odd).set(tail);
+  }
+}

@@ -13,10 +13,11 @@
  */
 
 import { Buffer } from 'node:buffer';
+import { types } from 'node:util';
 import { KiB } from '../base/sizes.js';
 import type { Builder } from './build.js';
 import { type GraphNode, HoleRun, isNode, NO_KEYS, PARTIAL } from './graph.js';
-import type { AnyBuffer } from './intrinsics.js';
+import { type AnyBuffer, typedArrayLength } from './intrinsics.js';
 import { define } from './objects.js';
 import { extraArrayNames, extraViewNames } from './own-props.js';
 import * as tag from './tags.js';
@@ -249,10 +250,11 @@ function overwriteExtras(builder: Builder, node: GraphNode, live: object): void 
 
 /** Named enumerable own properties of a built-in. */
 function extrasOf(live: object): string[] {
+  const isTyped = ArrayBuffer.isView(live) && !types.isDataView(live);
   const names = isArray(live)
     ? extraArrayNames(live)
-    : ArrayBuffer.isView(live)
-      ? extraViewNames(live, (live as unknown as { length?: number }).length ?? 0)
+    : isTyped
+      ? extraViewNames(live, typedArrayLength.call(live))
       : getOwnPropertyNames(live);
   return names.filter((name) => getOwnPropertyDescriptor(live, name)?.enumerable === true);
 }

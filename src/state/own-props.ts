@@ -45,6 +45,15 @@ const BARE_VIEW_END = /\[buffer\]: \w+ \{[^{}\n]*\}(?:, parent: \[Getter\], offs
 /** Long typed arrays once found without any property of their own. */
 const vetted = new WeakSet<object>();
 
+/** Empty where inspect fails, as it does on a view that was given another 'length'. */
+function shown(value: object, options: InspectOptions): string {
+  try {
+    return inspect(value, options);
+  } catch {
+    return '';
+  }
+}
+
 /** Own names of a built-in beside the first `intrinsic` ones, which the engine itself defines. */
 export function extraNames(value: object, intrinsic: number): readonly string[] {
   const names = getOwnPropertyNames(value);
@@ -59,7 +68,7 @@ export function hasSymbolKeys(value: object): boolean {
 export function extraArrayNames(array: readonly unknown[]): readonly string[] {
   const length = array.length;
   if (length >= INSPECT_ARRAY_MIN && !hasOwn(array, 'constructor')) {
-    if (inspect(array, ALL).endsWith(` [length]: ${length} ]`)) return NONE;
+    if (shown(array, ALL).endsWith(` [length]: ${length} ]`)) return NONE;
   }
   // Indexes come first, then 'length', which every array has from the start, then all else.
   const names = getOwnPropertyNames(array);
@@ -71,8 +80,8 @@ export function extraArrayNames(array: readonly unknown[]): readonly string[] {
 export function extraViewNames(view: object, length: number): readonly string[] {
   if (length >= INSPECT_VIEW_MIN && !hasOwn(view, 'constructor')) {
     if (vetted.has(view)) {
-      if (inspect(view, ENUMERABLE).endsWith(` [ ... ${length} more items ]`)) return NONE;
-    } else if (BARE_VIEW_END.test(inspect(view, ALL))) {
+      if (shown(view, ENUMERABLE).endsWith(` [ ... ${length} more items ]`)) return NONE;
+    } else if (BARE_VIEW_END.test(shown(view, ALL))) {
       vetted.add(view);
       return NONE;
     }

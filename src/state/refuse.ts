@@ -59,23 +59,23 @@ export function refuseHidden(at: Place, name: string): SnapError {
 
 /** Why an object with a plain prototype is not a plain object; undefined for one that is. */
 export function disguise(value: object): string | undefined {
-  if (types.isExternal(value)) return 'native handle';
-  if (types.isArgumentsObject(value)) return 'arguments object';
-  if (types.isModuleNamespaceObject(value)) return 'module namespace';
-  if (types.isPromise(value)) return 'promise';
-  if (types.isGeneratorObject(value)) return 'generator';
-  if (types.isMapIterator(value) || types.isSetIterator(value)) return 'iterator';
-  if (types.isWeakMap(value)) return 'WeakMap';
-  if (types.isWeakSet(value)) return 'WeakSet';
-  if (types.isMap(value)) return 'Map';
-  if (types.isSet(value)) return 'Set';
-  if (types.isDate(value)) return 'Date';
-  if (types.isRegExp(value)) return 'RegExp';
-  if (types.isNativeError(value)) return 'Error';
-  if (types.isBoxedPrimitive(value)) return 'boxed primitive';
-  if (types.isAnyArrayBuffer(value)) return 'buffer';
-  if (ArrayBuffer.isView(value)) return 'view';
-  if (Array.isArray(value)) return 'array';
+  if (types.isExternal(value)) return 'a native handle';
+  if (types.isArgumentsObject(value)) return 'an arguments object';
+  if (types.isModuleNamespaceObject(value)) return 'a module namespace';
+  if (types.isPromise(value)) return 'a promise';
+  if (types.isGeneratorObject(value)) return 'a generator';
+  if (types.isMapIterator(value) || types.isSetIterator(value)) return 'an iterator';
+  if (types.isWeakMap(value)) return 'a WeakMap';
+  if (types.isWeakSet(value)) return 'a WeakSet';
+  if (types.isMap(value)) return 'a Map';
+  if (types.isSet(value)) return 'a Set';
+  if (types.isDate(value)) return 'a Date';
+  if (types.isRegExp(value)) return 'a RegExp';
+  if (types.isNativeError(value)) return 'an Error';
+  if (types.isBoxedPrimitive(value)) return 'a boxed primitive';
+  if (types.isAnyArrayBuffer(value)) return 'a buffer';
+  if (ArrayBuffer.isView(value)) return 'a view';
+  if (Array.isArray(value)) return 'an array';
   return undefined;
 }
 
@@ -96,6 +96,8 @@ function explain(value: unknown): Refusal {
   }
   if (typeof value !== 'object' || value === null)
     return { what: 'cannot be saved', todo: 'leave it out of the state' };
+  if (value === globalThis)
+    return { what: 'is the global object', todo: 'put into the state what you need of it' };
   if (types.isProxy(value)) {
     return {
       what: 'is a Proxy',
@@ -138,7 +140,7 @@ function explainByPrototype(value: object): Refusal {
   const prototype = getPrototypeOf(value);
   const kind = disguise(value);
   if (prototype === null || prototype === Object.prototype) {
-    return { what: `is a ${kind ?? 'host object'} behind a plain prototype`, todo: REBUILD };
+    return { what: `is ${kind ?? 'a host object'} behind a plain prototype`, todo: REBUILD };
   }
   for (let up: object | null = prototype; up !== null; up = types.isProxy(up) ? null : getPrototypeOf(up)) {
     if (up === ITERATOR_PROTOTYPE) return iterator();

@@ -55,8 +55,9 @@ function follow(graph: Graph, path: string, goals: GraphNode[]): void {
       if (step.node.want === UNWANTED) step.node.want = PARTIAL;
       step.node.kept ??= new Set();
       step.node.kept.add(step.position);
-      // A Map's entry comes with its key.
-      const key = step.node.tag === tag.T_MAP ? step.node.children[step.position - 1] : undefined;
+      // A Map's value comes with its key; a key asked for by itself comes with undefined.
+      const key =
+        step.node.tag === tag.T_MAP && step.position % 2 === 1 ? step.node.children[step.position - 1] : 0;
       if (isNode(key)) goals.push(key);
     }
     child = step.child;
@@ -146,8 +147,8 @@ function elementPosition(node: GraphNode, wanted: number): number | undefined {
 
 function mapPosition(node: GraphNode, segment: Segment): number | undefined {
   if (segment.kind === 'mapKey' || segment.kind === 'member') {
-    // The key is asked for with its entry: a Map cannot hold one without a value.
-    return segment.index * 2 < node.children.length ? segment.index * 2 + 1 : undefined;
+    const position = segment.index * 2 + (segment.kind === 'member' ? 1 : 0);
+    return position < node.children.length ? position : undefined;
   }
   if (segment.kind !== 'get') return undefined;
   for (let i = 0; i < node.children.length; i += 2) {

@@ -168,6 +168,8 @@ function writeError(encoding: Encoding, value: object, type: number): void {
   if (!types.isNativeError(value)) throw encoding.refusal(value);
   encoding.refuseSymbols(value);
   const names = Object.getOwnPropertyNames(value);
+  // Read first: a stack is put together when it is asked for, even by its descriptor, and that can throw.
+  const values = names.map((name) => encoding.property(value, name));
   encoding.number(value);
   sink.u8(tag.T_ERROR);
   sink.u8(type);
@@ -176,6 +178,5 @@ function writeError(encoding: Encoding, value: object, type: number): void {
     encoding.strings.write(sink, name);
     sink.u8(Object.getOwnPropertyDescriptor(value, name)?.enumerable === true ? 1 : 0);
   }
-  const values = names.map((name) => encoding.property(value, name));
   if (names.length > 0) encoding.frames.push(F_FIELDS, values, names, names.length);
 }

@@ -10,6 +10,11 @@ const typedArrayName = Object.getOwnPropertyDescriptor(
   Symbol.toStringTag,
 )?.get as () => string | undefined;
 
+const typedArrayLength = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype) as object,
+  'length',
+)?.get as () => number;
+
 interface Pair {
   a: unknown;
   b: unknown;
@@ -107,7 +112,7 @@ function propertyDifference(a: object, b: object, at: string, stack: Pair[]): st
 /** Own keys; a typed array's indexes are left to its buffer. */
 function keysOf(value: object): PropertyKey[] {
   if (!ArrayBuffer.isView(value)) return Reflect.ownKeys(value);
-  const length = types.isDataView(value) ? 0 : (value as Uint8Array).length;
+  const length = types.isDataView(value) ? 0 : typedArrayLength.call(value);
   return length > 10_000 ? [] : Reflect.ownKeys(value).slice(length);
 }
 
