@@ -120,6 +120,8 @@ export class Store {
         descriptor = findStore(io, layout) ?? createStore(io, layout);
       }
       invariant(descriptor, 'a store without a descriptor');
+        // A process that died may have left the descriptor's name where a power cut takes it away again.
+        io.syncFolder(layout.root);
       const store = new Store(options, layout, descriptor, lock);
       await store.#start(options);
       return store;
