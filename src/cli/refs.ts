@@ -21,7 +21,7 @@ export async function resolveRef(snap: Snap, ref: string, run: string | undefine
     return await snap.info(ref);
   } catch (error) {
     // A snapshot whose regions cannot be read can still be named, and forgotten.
-    const described = isSnapError(error, 'SNAP_CORRUPT') && (await listed(snap, ref));
+    const described = isSnapError(error, 'SNAP_CORRUPT') && (await listed(snap, ref).catch(() => undefined));
     if (described) return described;
     throw error;
   }

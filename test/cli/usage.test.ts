@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { scratch, snap } from './support.js';
+import { MAIN, scratch, snap } from './support.js';
 
 const COMMANDS = ['ls', 'show', 'tag', 'untag', 'stats', 'forget', 'unforget'];
 
@@ -80,6 +80,10 @@ test('help lists the commands that work, and only those', () => {
   for (const status of [0, 1, 2, 3, 10, 11, 12, 13, 130]) {
     assert.match(stdout, new RegExp(`^ +${status} {2}\\w`, 'm'));
   }
+});
+
+test('the compiled command begins with the line that lets a shell run it', () => {
+  assert.ok(readFileSync(MAIN, 'utf8').startsWith('#!/usr/bin/env node\n'));
 });
 
 test('--version is that of the package', () => {

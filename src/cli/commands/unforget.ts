@@ -1,7 +1,8 @@
 /** `snap unforget`: undoes `forget`. By id only: a tag of a forgotten snapshot may mean another by now. */
 
 import type { Command } from 'commander';
-import type { SnapshotInfo } from '../../index.js';
+import { isSnapError } from '../../base/errors.js';
+import type { Snap, SnapshotInfo } from '../../index.js';
 import { parseRefs } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
 import type { ExitStatus } from '../exit-status.js';
@@ -9,6 +10,7 @@ import { epilogue, WRITING_SEVERAL } from '../help.js';
 import { failureJson, snapshotJson } from '../json.js';
 import { snapshotTable } from '../listing.js';
 import { writing } from '../open-store.js';
+import { resolveRef } from '../refs.js';
 import { each, statusOf, tellFailed } from '../several.js';
 import { count, shortId } from '../words.js';
 
@@ -32,16 +34,16 @@ export function addUnforget(program: Command, perform: Perform): void {
 async function unforget(context: Context, ids: readonly string[]): Promise<ExitStatus> {
   const { output, json, signal } = context;
   return writing(context, async (snap) => {
-    const before = new Map<string, SnapshotInfo>();
-    for await (const info of snap.list({ forgotten: true })) before.set(info.id, info);
     const back = new Map<string, SnapshotInfo>();
     const unchanged = new Map<string, SnapshotInfo>();
     const failed = await each(ids, signal, async (prefix) => {
-      const id = await snap.unforget(prefix);
-      const info = before.get(id);
-      if (!info || back.has(id)) return;
-      if (info.forgotten) back.set(id, { ...info, forgotten: false });
-      else unchanged.set(id, info);
+      const present = await notForgotten(snap, prefix);
+      if (present && back.has(present.id)) return;
+      if (present) unchanged.set(present.id, present);
+      else {
+        const id = await snap.unforget(prefix);
+        back.set(id, await resolveRef(snap, id, undefined));
+      }
     });
     tellFailed(failed, output);
     const infos = [...back.values()];
@@ -61,4 +63,16 @@ async function unforget(context: Context, ids: readonly string[]): Promise<ExitS
     }
     return statusOf(infos.length + unchanged.size, failed, signal);
   });
+}
+
+/** The snapshot whose id begins so, unless it is forgotten or there is none. */
+async function notForgotten(snap: Snap, prefix: string): Promise<SnapshotInfo | undefined> {
+  try {
+    const info = await resolveRef(snap, prefix, undefined);
+    // A tag may be called like the beginning of an id; here only ids count.
+    return info.id.startsWith(prefix.toLowerCase()) ? info : undefined;
+  } catch (error) {
+    if (isSnapError(error, 'SNAP_NOT_FOUND')) return undefined;
+    throw error;
+  }
 }
