@@ -1,5 +1,6 @@
 /** Turning a folder into a store, and telling a store from what is none. */
 
+import { dirname } from 'node:path';
 import { SnapError } from '../base/errors.js';
 import {
   checkFeatures,
@@ -39,8 +40,12 @@ export function findStore(io: Io, layout: Layout): Descriptor | undefined {
   }
 }
 
-/** Makes the folders and, last, the descriptor: until that one is durable there is no store. */
+/**
+ * Writes the descriptor of a new store, last: until it is durable there is no store. What leads to the folder is made
+ * durable before, because a folder that was just made can vanish with everything in it.
+ */
 export function createStore(io: Io, layout: Layout): Descriptor {
+  syncAbove(io, layout.root);
   const descriptor = newDescriptor(io.random(UUID_BYTES).toString('hex'), io.now());
   writeDescriptor(io, layout, descriptor);
   return descriptor;
@@ -49,6 +54,30 @@ export function createStore(io: Io, layout: Layout): Descriptor {
 export function makeFolders(io: Io, layout: Layout): void {
   io.makeFolder(layout.packs);
   io.makeFolder(layout.lock);
+}
+
+/**
+ * Syncs every folder above one. All of them, because a process that died may have made any of them; those that
+ * cannot be opened or synced were there before us and are not ours.
+ */
+function syncAbove(io: Io, folder: string): void {
+  for (
+    let child = folder, parent = dirname(folder);
+    parent !== child;
+    child = parent, parent = dirname(parent)
+  ) {
+    try {
+      io.syncFolder(parent);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
+  }
+}
+
+/** The system does not allow or know syncing this folder; anything else means that the disk failed. */
+function isRefusal(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && ['EACCES', 'EPERM', 'EROFS', 'EINVAL', 'ENOTSUP'].includes(code);
 }
 
 export function writeDescriptor(io: Io, layout: Layout, descriptor: Descriptor): void {

@@ -41,10 +41,12 @@ export class DiskFile {
   }
 
   /**
-   * A sync that failed: the kernel drops the dirty pages and calls them clean, so a later sync claims success
-   * without them. `readable`: they can be read until the power goes; otherwise they are gone at once.
+   * A sync that failed: the kernel drops the dirty pages and calls them clean, so a later sync claims success without
+   * them. `written` reached the platter all the same. `readable`: the others can be read until the power goes;
+   * otherwise they are gone at once.
    */
-  failSync(readable: boolean): void {
+  failSync(written: readonly FileChange[], readable: boolean): void {
+    this.durable = written.reduce<Buffer>(applied, this.durable);
     this.pending = [];
     this.distrusted = true;
     if (readable) return;

@@ -350,7 +350,9 @@ class SimulatedFile implements IoFile {
       this.#file.sync();
       return;
     }
-    this.#file.failSync(effect !== 'lost');
+    const { random } = this.#disk.faults;
+    const written = this.#file.pending.filter(() => random.chance(0.4));
+    this.#file.failSync(written, effect !== 'lost');
     throw systemError(effect === 'lost' ? 'EIO' : effect, 'fdatasync', this.#path);
   }
 
