@@ -37,9 +37,17 @@ interface NodeZstd {
   constants: { ZSTD_c_compressionLevel?: number };
 }
 
+/** One per level and thread: zstd's contexts take megabytes that the garbage collector knows nothing of. */
+const found = new Map<number, Compressor>();
+
 /** The best compressor there is here, writing at `level`. */
 export function findCompressor(level: number): Compressor {
-  return fromAddon(level) ?? fromNode(level) ?? nothing;
+  let compressor = found.get(level);
+  if (!compressor) {
+    compressor = fromAddon(level) ?? fromNode(level) ?? nothing;
+    found.set(level, compressor);
+  }
+  return compressor;
 }
 
 /** Levels are those of zstd: 1 (fast) to 19 (small). */
