@@ -24,6 +24,7 @@ import * as tag from './tags.js';
 
 const { getOwnPropertyDescriptor, getOwnPropertyNames, hasOwn, is, isExtensible } = Object;
 const { isArray } = Array;
+const isEnumerable = Object.prototype.propertyIsEnumerable;
 const RANGE_BYTES = 64 * KiB;
 
 /** Copies `from` over the start of `to` where they differ. */
@@ -44,8 +45,9 @@ export function checkOverwrite(builder: Builder, node: GraphNode): void {
   const live = node.made as object;
   if (isArray(live)) checkArray(builder, node, live);
   else if (isFields(node)) checkFields(builder, node, live, node.keys, node.children);
-  if (node.detail?.extraKeys !== undefined && node.want !== PARTIAL) {
-    checkFields(builder, node, live, node.detail.extraKeys, node.detail.extraValues ?? [], true);
+  if (!isFields(node) && node.want !== PARTIAL) {
+    const { extraKeys = NO_KEYS, extraValues = [] } = node.detail ?? {};
+    checkFields(builder, node, live, extraKeys, extraValues, true);
   }
 }
 
@@ -73,11 +75,10 @@ function checkFields(
       throw fixed(builder, node, `has a property ${JSON.stringify(key)} that cannot be written`);
     }
   }
-  if (partial || areExtras) return;
+  if (partial) return;
   const kept = new Set(keys);
-  for (const key of getOwnPropertyNames(live)) {
-    const property = kept.has(key) ? undefined : getOwnPropertyDescriptor(live, key);
-    if (property?.enumerable === true && property.configurable !== true) {
+  for (const key of areExtras ? extrasOf(live) : enumerableNames(live)) {
+    if (!kept.has(key) && getOwnPropertyDescriptor(live, key)?.configurable !== true) {
       throw fixed(
         builder,
         node,
@@ -141,17 +142,14 @@ export function overwriteFields(
   valueAt: (i: number) => unknown,
   positions?: ReadonlySet<number>,
 ): void {
-  if (positions === undefined) alignKeys(live, keys);
+  if (positions === undefined) alignKeys(live, enumerableNames(live), keys);
   for (let i = 0; i < keys.length; i++) {
     if (positions === undefined || positions.has(i)) put(live, keys[i] as string, valueAt(i));
   }
 }
 
 /** Deletes what the snapshot does not have, and whatever stands behind the first key that is out of order. */
-function alignKeys(live: object, keys: readonly string[]): void {
-  const own = getOwnPropertyNames(live).filter(
-    (key) => getOwnPropertyDescriptor(live, key)?.enumerable === true,
-  );
+function alignKeys(live: object, own: readonly string[], keys: readonly string[]): void {
   const wanted = new Set(keys);
   const kept = own.filter((key) => wanted.has(key));
   let ordered = 0;
@@ -242,21 +240,20 @@ function overwriteSet(builder: Builder, node: GraphNode, live: Set<unknown>): vo
 
 function overwriteExtras(builder: Builder, node: GraphNode, live: object): void {
   const { extraKeys = NO_KEYS, extraValues = [] } = node.detail ?? {};
-  const wanted = new Set(extraKeys);
-  for (const key of extrasOf(live)) if (!wanted.has(key)) Reflect.deleteProperty(live, key);
+  alignKeys(live, extrasOf(live), extraKeys);
   for (let i = 0; i < extraKeys.length; i++)
     put(live, extraKeys[i] as string, builder.resolve(extraValues[i]));
 }
 
+function enumerableNames(live: object): string[] {
+  return getOwnPropertyNames(live).filter((name) => isEnumerable.call(live, name));
+}
+
 /** Named enumerable own properties of a built-in. */
 function extrasOf(live: object): string[] {
-  const isTyped = ArrayBuffer.isView(live) && !types.isDataView(live);
-  const names = isArray(live)
-    ? extraArrayNames(live)
-    : isTyped
-      ? extraViewNames(live, typedArrayLength.call(live))
-      : getOwnPropertyNames(live);
-  return names.filter((name) => getOwnPropertyDescriptor(live, name)?.enumerable === true);
+  if (isArray(live)) return extraArrayNames(live).filter((name) => isEnumerable.call(live, name));
+  if (!ArrayBuffer.isView(live) || types.isDataView(live)) return enumerableNames(live);
+  return extraViewNames(live, typedArrayLength.call(live)).filter((name) => isEnumerable.call(live, name));
 }
 
 function isFields(node: GraphNode): boolean {

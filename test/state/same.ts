@@ -78,7 +78,7 @@ function objectDifference(a: object, b: object, at: string, stack: Pair[]): stri
       stack.push({ a: primitiveOf(a), b: primitiveOf(b), at: `${at}.valueOf()` });
       break;
     case 'RegExp':
-      if (String(a) !== String(b)) return `${at}: ${String(a)} / ${String(b)}`;
+      if (shown(a) !== shown(b)) return `${at}: ${shown(a)} / ${shown(b)}`;
       break;
     case 'Buffer':
       return bufferDifference(a as ArrayBuffer, b as ArrayBuffer, at);
@@ -102,9 +102,10 @@ function propertyDifference(a: object, b: object, at: string, stack: Pair[]): st
     const [x, y] = [Object.getOwnPropertyDescriptor(a, key), Object.getOwnPropertyDescriptor(b, key)];
     if (x?.enumerable !== y?.enumerable)
       return `${at}.${String(key)}: enumerable ${x?.enumerable} / ${y?.enumerable}`;
-    // An accessor is saved as its value.
-    const value = x?.get === undefined ? x?.value : (a as Record<PropertyKey, unknown>)[key];
-    stack.push({ a: value as unknown, b: y?.value as unknown, at: `${at}.${String(key)}` });
+    // An accessor is saved as its value (and a new Node's `stack` is one).
+    const read = (owner: object, property: PropertyDescriptor | undefined): unknown =>
+      property?.get === undefined ? property?.value : (owner as Record<PropertyKey, unknown>)[key];
+    stack.push({ a: read(a, x), b: read(b, y), at: `${at}.${String(key)}` });
   }
   return undefined;
 }
@@ -126,8 +127,19 @@ function bufferDifference(a: ArrayBuffer, b: ArrayBuffer, at: string): string | 
 }
 
 function primitiveOf(value: object): unknown {
-  return (value as { valueOf(): unknown }).valueOf();
+  if (types.isDate(value)) return Date.prototype.getTime.call(value);
+  const prototypes = [Number, String, Boolean, BigInt, Symbol].map((boxed) => boxed.prototype);
+  for (const { valueOf } of prototypes) {
+    try {
+      return (valueOf as (this: object) => unknown).call(value);
+    } catch {
+      // Of another type.
+    }
+  }
+  return undefined;
 }
+
+const shown = (value: object): string => RegExp.prototype.toString.call(value);
 
 function brand(value: object): string {
   if (Array.isArray(value)) return 'Array';
