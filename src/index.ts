@@ -6,10 +6,12 @@ export type {
   SaveErrorMessage,
   WarningMessage,
 } from './api/channels.js';
-export type { ClassLike, OpenOptions, SaveOptions } from './api/options.js';
+export type { ClassLike, OpenOptions, SaveOptions, VerifyOptions } from './api/options.js';
 export type { RestoreOptions } from './api/reading.js';
 export { type RepairReport, Snap } from './api/snap.js';
 export type { SaveTicket } from './api/ticket.js';
 export { SnapError, type SnapErrorCode } from './base/errors.js';
+export type { DamagedSnapshot, VerifyProgress } from './store/verify.js';
 export type { SnapshotInfo } from './writer/protocol.js';
 export type { ListFilter, RegionInfo, RunStats, SnapshotRef, StoreStats } from './writer/requests.js';
+export type { VerifyReport } from './writer/verify-job.js';

@@ -3,8 +3,10 @@
 import { MiB } from '../base/sizes.js';
 import { checkLevel } from '../compress/compressor.js';
 import type { Program } from '../format/manifest.js';
-import type { Internals } from '../writer/thread.js';
+import type { VerifyProgress } from '../store/verify.js';
 import type { OnBusy } from '../writer/save-queue.js';
+import type { Internals } from '../writer/thread.js';
+import type { VerifyRequest } from '../writer/verify-job.js';
 import { checkRun, checkTag, detectProgram } from './names.js';
 
 /** Options of `Snap.open`. */
@@ -56,6 +58,19 @@ export interface SaveOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Options of `verify`. */
+export interface VerifyOptions {
+  /** Read and hash the data too, not only what describes it. Default `false`. */
+  readData?: boolean | undefined;
+  /** With `readData`: only this share of the records, drawn at random; above 0, at most 1. Default 1. */
+  sample?: number | undefined;
+  /** End after so many seconds; the next run goes on from there. */
+  maxSeconds?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** Told a few times a second. */
+  onProgress?: ((progress: VerifyProgress) => void) | undefined;
+}
+
 export interface CheckedOpen {
   run: string;
   create: boolean;
@@ -86,6 +101,13 @@ const OPEN_NAMES: ReadonlySet<string> = new Set([
   'compression',
   'classes',
   'signal',
+]);
+const VERIFY_NAMES: ReadonlySet<string> = new Set([
+  'readData',
+  'sample',
+  'maxSeconds',
+  'signal',
+  'onProgress',
 ]);
 const SAVE_NAMES: ReadonlySet<string> = new Set([
   'tag',
@@ -129,6 +151,18 @@ export function checkSaveOptions(options: SaveOptions | undefined, onBusy: OnBus
     throw new RangeError(`step is ${String(step)}; it takes a safe integer`);
   }
   return { tags: names, step, meta: encodeMeta(options.meta), onBusy: checkOnBusy(options.onBusy ?? onBusy) };
+}
+
+export function checkVerifyOptions(options: VerifyOptions): VerifyRequest {
+  checkNames(options, VERIFY_NAMES, 'verify');
+  const { readData = false, sample = 1, maxSeconds } = options;
+  if (!(sample > 0 && sample <= 1)) {
+    throw new RangeError(`sample is ${String(sample)}; it takes a share above 0, at most 1`);
+  }
+  if (maxSeconds !== undefined && !(maxSeconds > 0)) {
+    throw new RangeError(`maxSeconds is ${String(maxSeconds)}; it takes a number of seconds above 0`);
+  }
+  return { share: checkBoolean(readData, 'readData') ? sample : 0, maxSeconds };
 }
 
 function encodeMeta(meta: unknown): string {

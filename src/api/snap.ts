@@ -28,6 +28,7 @@ import type { SnapshotInfo } from '../writer/protocol.js';
 import type { ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
 import { SaveQueue } from '../writer/save-queue.js';
 import { Slots } from '../writer/slots.js';
+import type { VerifyReport } from '../writer/verify-job.js';
 import { publishCaptured, publishDurable, publishError, publishWarning } from './channels.js';
 import { checkTag } from './names.js';
 import {
@@ -35,8 +36,10 @@ import {
   type CheckedSave,
   checkOpenOptions,
   checkSaveOptions,
+  checkVerifyOptions,
   type OpenOptions,
   type SaveOptions,
+  type VerifyOptions,
 } from './options.js';
 import { PendingTickets } from './pending.js';
 import { checkRef, type RestoreOptions, readState } from './reading.js';
@@ -272,6 +275,21 @@ export class Snap {
   /** Sizes of the store, in bytes, and of each run in it. */
   async stats(): Promise<StoreStats> {
     return (await this.#request('stats', [])) as StoreStats;
+  }
+
+  /**
+   * Checks that everything the snapshots need is there; with `readData`, that every byte reads back. Goes on beside
+   * saves, in slices. What a run with `maxSeconds` did not reach, the next one begins with.
+   */
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    const request = checkVerifyOptions(options);
+    throwIfAborted(options.signal);
+    this.#checkOpen();
+    const progress = options.onProgress as ((progress: unknown) => void) | undefined;
+    const { signal } = options;
+    const report = await this.#owner.request(this.#client, 'verify', [request], { progress, signal });
+    throwIfAborted(signal);
+    return report as VerifyReport;
   }
 
   /** Resolves when every save made so far is durable; throws a failure that nobody has heard of. */

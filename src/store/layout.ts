@@ -4,6 +4,7 @@
  *   holdfast.json    the descriptor; a folder with one is a store
  *   owner.json       who holds the store, for messages only: the lock decides
  *   clean.json       present after a clean close: what the index then was
+ *   verified.json    present where a verification ended early: how far it came
  *   lock/            an empty LevelDB, for its kernel lock alone
  *   index/           the LevelDB index, disposable
  *   packs/           00000001.pack, 00000002.pack, ...: the truth
@@ -16,6 +17,7 @@ export class Layout {
   readonly descriptor: string;
   readonly owner: string;
   readonly clean: string;
+  readonly verified: string;
   readonly lock: string;
   readonly index: string;
   readonly packs: string;
@@ -25,6 +27,7 @@ export class Layout {
     this.descriptor = join(root, 'holdfast.json');
     this.owner = join(root, 'owner.json');
     this.clean = join(root, 'clean.json');
+    this.verified = join(root, 'verified.json');
     this.lock = join(root, 'lock');
     this.index = join(root, 'index');
     this.packs = join(root, 'packs');
@@ -43,6 +46,8 @@ export const OWN_NAMES: ReadonlySet<string> = new Set([
   'owner.json.new',
   'clean.json',
   'clean.json.new',
+  'verified.json',
+  'verified.json.new',
   'lock',
   'index',
   'packs',

@@ -26,7 +26,7 @@ import {
 } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
 import type { IoFile } from '../io/io.js';
-import { writeFully, writeFullyBehind } from '../io/transfer.js';
+import { closeQuietly, writeFully, writeFullyBehind } from '../io/transfer.js';
 import type { Packs } from './packs.js';
 
 /** What the store counts through all of its packs. */
@@ -196,7 +196,7 @@ export class PackWriter {
   }
 
   close(): void {
-    this.#file.close();
+    closeQuietly(this.#file);
   }
 
   #beginSpan(): void {

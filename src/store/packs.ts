@@ -16,13 +16,20 @@ import {
   recordBytes,
 } from '../format/record.js';
 import type { Io, IoFile } from '../io/io.js';
-import { readFully } from '../io/transfer.js';
+import { closeQuietly, readFully } from '../io/transfer.js';
 import { type Layout, packNumber } from './layout.js';
 
 /** Packs kept open for reading at once. */
 const OPEN_FILES = 32;
 /** Read ahead of a scan: a few hundred small records, or the header of the next large one. */
 const SCAN_BYTES = 256 * KiB;
+
+/** The footer of a sealed pack, where its record lies, and its sequence: higher than any other of the pack. */
+export interface SealedEnd {
+  footer: Footer;
+  offset: number;
+  sequence: number;
+}
 
 export class Packs {
   readonly #io: Io;
@@ -92,7 +99,8 @@ export class Packs {
   /** Header and payload of the record at an offset, or undefined where there is none that verifies. */
   readRecord(pack: number, offset: number): { header: RecordHeader; payload: Buffer } | undefined {
     const header = this.headerAt(pack, offset);
-    if (!header) return undefined;
+    // A length is believed only as far as the file goes, before anything is allocated.
+    if (!header || offset + HEADER_BYTES + header.storedLength > this.size(pack)) return undefined;
     const payload = Buffer.allocUnsafeSlow(header.storedLength);
     if (readFully(this.file(pack), payload, offset + HEADER_BYTES) !== payload.length) return undefined;
     return checkMatches(header, payload) ? { header, payload } : undefined;
@@ -106,16 +114,24 @@ export class Packs {
     return typeof header !== 'string' && isAt(header, pack, offset) ? header : undefined;
   }
 
+  /** The number that the file of a pack gives itself in its first record, if that can be read. */
+  numberInside(pack: number): number | undefined {
+    const bytes = this.#scratch.subarray(0, HEADER_BYTES);
+    if (readFully(this.file(pack), bytes, 0) !== HEADER_BYTES) return undefined;
+    const header = decodeHeader(bytes, 0);
+    return typeof header !== 'string' && header.offset === 0 ? header.pack : undefined;
+  }
+
   /** Headers of the records from `start`, one after another, until one does not verify or `end` is reached. */
   *headers(pack: number, start: number, end: number): Generator<{ header: RecordHeader; raw: Buffer }> {
     const file = this.file(pack);
-    const window = Buffer.allocUnsafeSlow(SCAN_BYTES);
+    const window = Buffer.allocUnsafeSlow(Math.max(0, Math.min(SCAN_BYTES, end - start)));
     let windowStart = 0;
     let windowLength = 0;
     for (let offset = start; offset + HEADER_BYTES <= end; ) {
       if (offset < windowStart || offset + HEADER_BYTES > windowStart + windowLength) {
         windowStart = offset;
-        windowLength = readFully(file, window.subarray(0, Math.min(SCAN_BYTES, end - offset)), offset);
+        windowLength = readFully(file, window.subarray(0, Math.min(window.length, end - offset)), offset);
       }
       const at = offset - windowStart;
       const header = decodeHeader(window.subarray(0, windowLength), at);
@@ -130,9 +146,9 @@ export class Packs {
   /** Offset of the next record at or after `start` that verifies, or undefined: the way past a damaged one. */
   resync(pack: number, start: number, end: number): number | undefined {
     const file = this.file(pack);
-    const window = Buffer.allocUnsafeSlow(SCAN_BYTES);
+    const window = Buffer.allocUnsafeSlow(Math.max(0, Math.min(SCAN_BYTES, end - start)));
     for (let from = start; from + HEADER_BYTES <= end; from += SCAN_BYTES - HEADER_BYTES) {
-      const length = readFully(file, window.subarray(0, Math.min(SCAN_BYTES, end - from)), from);
+      const length = readFully(file, window.subarray(0, Math.min(window.length, end - from)), from);
       for (let at = 0; at + HEADER_BYTES <= length; at += RECORD_ALIGNMENT) {
         const header = decodeHeader(window.subarray(0, length), at);
         if (typeof header !== 'string' && isAt(header, pack, from + at)) return from + at;
@@ -142,7 +158,7 @@ export class Packs {
   }
 
   /** The footer of a sealed pack, or undefined where the pack has none that verifies. */
-  footer(pack: number): Footer | undefined {
+  footer(pack: number): SealedEnd | undefined {
     const size = this.size(pack);
     if (size < TRAILER_BYTES + HEADER_BYTES) return undefined;
     const trailer = Buffer.allocUnsafe(TRAILER_BYTES);
@@ -150,17 +166,19 @@ export class Packs {
     const offset = decodeTrailer(trailer);
     if (offset === undefined || size - offset > MAX_FOOTER_BYTES) return undefined;
     const record = this.readRecord(pack, offset);
-    return record?.header.type === RecordType.footer ? new Footer(record.payload, pack) : undefined;
+    if (record?.header.type !== RecordType.footer) return undefined;
+    return { footer: new Footer(record.payload, pack), offset, sequence: record.header.sequence };
   }
 
   /** Forgets a file, because it was truncated, removed or replaced. */
   drop(pack: number): void {
-    this.#open.get(pack)?.close();
+    const file = this.#open.get(pack);
     this.#open.delete(pack);
+    if (file) closeQuietly(file);
   }
 
   close(): void {
-    for (const file of this.#open.values()) file.close();
+    for (const file of this.#open.values()) closeQuietly(file);
     this.#open.clear();
   }
 

@@ -29,6 +29,13 @@ export class RecordReader {
     return target;
   }
 
+  /** The raw bytes of the record at a location, which must be the one with this id. */
+  readLocated(id: ChunkId, location: Location): Buffer {
+    const target = Buffer.allocUnsafeSlow(location.rawLength);
+    this.#decode(id, location, target);
+    return target;
+  }
+
   /** Fills `target`, whose length must be the record's. */
   readInto(id: ChunkId, type: RecordType, target: Buffer): void {
     const location = this.#find(id, type);

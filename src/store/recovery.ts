@@ -4,15 +4,19 @@
  * Used whenever the index is not known to match the packs: after an unclean stop, when it is gone or damaged,
  * and by every reader beside an owner. Reads packs only; `Store` writes what follows from the result.
  *
- * Every pack is taken in order. A sealed one is believed by its footer. Of one without a footer, commits count
- * as `scan.ts` says, up to where the next pack's header says that it ended.
+ *  - A sealed pack is believed by its footer.
+ *  - Of a pack without a footer, commits count as `scan.ts` says, up to where the header of the next one says that
+ *    it ended: what lies beyond failed, or was set aside, and does not count even if it can be read.
+ *  - A last commit that no header proves counts only if every byte of it is there, and is then unproved: it may
+ *    be readable and yet not durable.
  */
 
 import { decodeCommit, NO_COMMIT } from '../format/commit.js';
-import { decodePackHeader, type Footer, type PackHeader } from '../format/pack.js';
-import { RecordType } from '../format/record.js';
+import type { Footer } from '../format/pack.js';
+import { RECORD_ALIGNMENT, RecordType, recordBytes } from '../format/record.js';
 import type { Committed, Index } from './index.js';
 import { needsPayload } from './index.js';
+import { type ListedPack, PackOrder } from './pack-order.js';
 import type { Chain } from './pack-writer.js';
 import type { Packs } from './packs.js';
 import { type CommittedSpan, type Damage, scanPack, spanIsWhole } from './scan.js';
@@ -20,21 +24,32 @@ import { type CommittedSpan, type Damage, scanPack, spanIsWhole } from './scan.j
 export interface Recovered {
   chain: Chain;
   damage: Damage[];
-  /** The last pack, unless it is sealed. */
-  open: OpenPack | undefined;
+  /** The last pack in which anything counts. */
+  tail: Tail | undefined;
+  /** What can be read, was accepted, and is not known to be durable. */
+  unproved: UnprovedRange[];
+  /** Packs behind it that were begun and hold nothing but the beginning of a save: they may go. */
+  leftovers: number[];
+  /** Files that lie under the name of another pack: nothing may be written beside them. */
+  misplaced: { number: number; belongsTo: number }[];
   /** The packs that have a footer; a reader looks chunks up in them. */
   footers: Map<number, Footer>;
 }
 
-export interface OpenPack {
+export interface Tail {
   number: number;
-  /** Where the last commit that counts ends. */
+  /** Where what counts ends. */
   end: number;
-  size: number;
-  /** The span that no later commit proves to be synced. */
-  unproved: CommittedSpan | undefined;
-  /** What lies behind `end` may be more than the beginning of a save, or the pack has damage: append elsewhere. */
+  /** Open, undamaged, and nothing was begun after it. */
+  appendable: boolean;
+  /** Damaged, or what lies behind `end` may be more than the beginning of a save: append elsewhere. */
   setAside: boolean;
+}
+
+export interface UnprovedRange {
+  pack: number;
+  start: number;
+  end: number;
 }
 
 /** How far a pack is known to have been durable, from the last clean close. */
@@ -55,129 +70,197 @@ export interface RecoveryOptions {
 const BACKLOG = 20_000;
 
 export async function recover(packs: Packs, index: Index, options: RecoveryOptions): Promise<Recovered> {
-  const numbers = packs.numbers();
-  const headers = new Map(numbers.map((number) => [number, headerOf(packs, number)]));
+  const order = new PackOrder(packs, options.store);
   const result: Recovered = {
     chain: { sequence: 1, commitNumber: 0, commitId: NO_COMMIT },
-    damage: missingPacks(numbers),
-    open: undefined,
+    damage: order.damage,
+    tail: undefined,
+    unproved: [],
+    leftovers: [],
+    misplaced: order.misplaced,
     footers: new Map(),
   };
-  for (const [position, number] of numbers.entries()) {
-    const header = headers.get(number);
-    if (header && !header.store.equals(options.store)) {
-      result.damage.push({ pack: number, offset: 0, reason: 'it belongs to another store' });
-      continue;
-    }
-    const footer = packs.footer(number);
-    if (footer) {
-      await takeSealed(packs, index, number, footer, options.indexSealed, result);
-    } else {
-      const next = headers.get(numbers[position + 1] ?? 0);
-      await takeUnsealed(packs, index, number, next, position === numbers.length - 1, options, result);
-    }
-    options.onProgress?.(position + 1, numbers.length);
-  }
-  await index.flush();
+  const recovery = new Recovery(packs, index, options, order, result);
+  await recovery.run();
   return result;
 }
 
-async function takeSealed(
-  packs: Packs,
-  index: Index,
-  pack: number,
-  footer: Footer,
-  indexContent: boolean,
-  result: Recovered,
-): Promise<void> {
-  result.footers.set(pack, footer);
-  if (indexContent) {
-    for (let position = 0; position < footer.contentCount; position++) {
-      index.apply([footer.content(position)]);
-      if (index.backlog > BACKLOG) await index.flush();
-    }
+class Recovery {
+  readonly #packs: Packs;
+  readonly #index: Index;
+  readonly #options: RecoveryOptions;
+  readonly #order: PackOrder;
+  readonly #result: Recovered;
+
+  constructor(packs: Packs, index: Index, options: RecoveryOptions, order: PackOrder, result: Recovered) {
+    this.#packs = packs;
+    this.#index = index;
+    this.#options = options;
+    this.#order = order;
+    this.#result = result;
   }
-  for (let position = 0; position < footer.otherCount; position++) {
-    const entry: Committed = footer.other(position);
-    const { type, offset } = entry.location;
-    // Of the commits only the last one matters: it is the last of the others.
-    const closes = type === RecordType.commit && position === footer.otherCount - 1;
-    if (!needsPayload(type) && !closes) continue;
-    const record = packs.readRecord(pack, offset);
-    if (!record) {
-      result.damage.push({ pack, offset, reason: 'a manifest, note or commit record is damaged' });
-    } else if (closes) {
-      advance(result.chain, record.header.sequence, decodeCommit(record.payload).number, entry.id);
-    } else {
-      index.apply([{ ...entry, payload: record.payload }]);
-      if (index.backlog > BACKLOG) await index.flush();
+
+  async run(): Promise<void> {
+    const { listed } = this.#order;
+    for (const [position, pack] of listed.entries()) {
+      this.#advancePast(pack);
+      const footer = this.#packs.footer(pack.number);
+      if (footer) await this.#takeSealed(position, footer.footer, footer.offset, footer.sequence);
+      else await this.#takeUnsealed(position);
+      this.#options.onProgress?.(position + 1, listed.length);
     }
+    await this.#index.flush();
   }
-  result.open = undefined;
+
+  /** A header tells what came before it, also where that cannot be read any more. */
+  #advancePast({ header, sequence }: ListedPack): void {
+    if (header) this.#advance(sequence, header.lastCommitNumber, header.lastCommit);
+  }
+
+  async #takeSealed(position: number, footer: Footer, offset: number, sequence: number): Promise<void> {
+    const { number } = this.#order.listed[position] as ListedPack;
+    this.#result.footers.set(number, footer);
+    if (this.#options.indexSealed) {
+      for (let at = 0; at < footer.contentCount; at++) await this.#apply([footer.content(at)]);
+    }
+    const { chain } = this.#result;
+    let commitNumber = chain.commitNumber;
+    let commitId = chain.commitId;
+    for (let at = 0; at < footer.otherCount; at++) {
+      const entry: Committed = footer.other(at);
+      const { type, offset: start } = entry.location;
+      if (type === RecordType.commit) {
+        commitNumber++;
+        commitId = entry.id;
+      }
+      // Of the commits only the last one matters: it is the last of the others.
+      const closes = type === RecordType.commit && at === footer.otherCount - 1;
+      if (!needsPayload(type) && !closes) continue;
+      const record = this.#packs.readRecord(number, start);
+      if (!record) this.#damaged(number, start, 'a manifest, note or commit record is damaged');
+      else if (closes) commitNumber = decodeCommit(record.payload).number;
+      else await this.#apply([{ ...entry, payload: record.payload }]);
+    }
+    this.#advance(sequence, commitNumber, commitId);
+    const size = this.#packs.size(number);
+    if (!this.#isProved(position)) this.#result.unproved.push({ pack: number, start: offset, end: size });
+    const end = this.#limit(position) ?? size;
+    this.#becomesTail({ number, end, appendable: false, setAside: false });
+  }
+
+  async #takeUnsealed(position: number): Promise<void> {
+    const { number } = this.#order.listed[position] as ListedPack;
+    const size = this.#packs.size(number);
+    const limit = this.#limit(position);
+    const scan = scanPack(this.#packs, number, Math.min(size, limit ?? size));
+    const { spans, damage } = scan;
+    this.#result.chain.sequence = Math.max(this.#result.chain.sequence, scan.sequence + 1);
+    if ((this.#order.successor(position)?.previousPack ?? number) < number) {
+      // The pack was begun and given up; the one after it was begun as if it had never been.
+      if (spans.length > 0) this.#damaged(number, 0, 'its commits are no part of the store');
+      return;
+    }
+    this.#result.damage.push(...damage);
+    if (limit !== undefined && size < limit) this.#damaged(number, size, 'the pack was cut off');
+    let suspicious = scan.tailHasCommit || damage.length > 0;
+    if (limit === undefined) suspicious = this.#dropFailed(position, spans) || suspicious;
+    for (const span of spans) {
+      await this.#apply(span.records);
+      this.#advance(span.sequence, span.commit.number, span.id);
+    }
+    const last = spans.at(-1);
+    const end = last?.end ?? 0;
+    if (last && !this.#isProved(position)) {
+      this.#result.unproved.push({ pack: number, start: last.start, end: last.end });
+    }
+    const { known } = this.#options;
+    if (known?.pack === number && end < known.end) {
+      this.#damaged(number, end, 'commits that were durable cannot be read');
+      suspicious = true;
+    }
+    if (!last && !suspicious && limit === undefined) {
+      this.#result.leftovers.push(number);
+      return;
+    }
+    this.#becomesTail({
+      number,
+      // What a header says counts, counts: the next one says the same.
+      end: limit ?? end,
+      appendable: limit === undefined && !suspicious,
+      setAside: limit === undefined && suspicious,
+    });
+  }
+
+  /**
+   * Takes away commits that failed, in a pack whose end no header tells. Says whether there were any.
+   *
+   * A commit that failed leaves its number to the next one, which went to a new pack. And of the last commit any part
+   * may be missing, unless the next one was built on it.
+   */
+  #dropFailed(position: number, spans: CommittedSpan[]): boolean {
+    const next = this.#firstCommitAfter(position);
+    const before = spans.length;
+    while (next !== undefined && (spans.at(-1)?.commit.number ?? 0) >= next) spans.pop();
+    const last = spans.at(-1);
+    if (last && last.commit.number + 1 !== next && !spanIsWhole(this.#packs, last)) spans.pop();
+    return spans.length < before;
+  }
+
+  /** Where the pack at a position ended when the next one was begun, if that can be read. */
+  #limit(position: number): number | undefined {
+    const successor = this.#order.successor(position);
+    const number = this.#order.listed[position]?.number;
+    return successor?.previousPack === number ? successor?.previousPackEnd : undefined;
+  }
+
+  /** True where something that was begun later shows that the pack at a position was durable. */
+  #isProved(position: number): boolean {
+    return this.#order.successor(position) !== undefined || this.#firstCommitAfter(position) !== undefined;
+  }
+
+  /** Number of the first commit that can be read in the packs after one. */
+  #firstCommitAfter(position: number): number | undefined {
+    for (const { number } of this.#order.listed.slice(position + 1)) {
+      const commit = firstCommit(this.#packs, number);
+      if (commit !== undefined) return commit;
+    }
+    return undefined;
+  }
+
+  /** A later pack in which anything counts takes the place of an earlier one; leftovers before it stay. */
+  #becomesTail(tail: Tail): void {
+    this.#result.tail = tail;
+    this.#result.leftovers = [];
+  }
+
+  async #apply(records: readonly Committed[]): Promise<void> {
+    this.#index.apply(records);
+    if (this.#index.backlog > BACKLOG) await this.#index.flush();
+  }
+
+  #advance(sequence: number, commitNumber: number, commitId: Chain['commitId']): void {
+    const { chain } = this.#result;
+    chain.sequence = Math.max(chain.sequence, sequence + 1);
+    if (commitNumber < chain.commitNumber) return;
+    chain.commitNumber = commitNumber;
+    chain.commitId = commitId;
+  }
+
+  #damaged(pack: number, offset: number, reason: string): void {
+    this.#result.damage.push({ pack, offset, reason });
+  }
 }
 
-async function takeUnsealed(
-  packs: Packs,
-  index: Index,
-  pack: number,
-  next: PackHeader | undefined,
-  isLast: boolean,
-  options: RecoveryOptions,
-  result: Recovered,
-): Promise<void> {
+function firstCommit(packs: Packs, pack: number): number | undefined {
   const size = packs.size(pack);
-  const limit = next?.previousPack === pack ? Math.min(size, next.previousPackEnd) : size;
-  if (next?.previousPack === pack && size < next.previousPackEnd) {
-    result.damage.push({ pack, offset: size, reason: 'the pack was cut off' });
+  for (let start: number | undefined = 0; start !== undefined; ) {
+    let next = start;
+    for (const { header } of packs.headers(pack, start, size)) {
+      next = header.offset + recordBytes(header.storedLength);
+      const record = header.type === RecordType.commit && packs.readRecord(pack, header.offset);
+      if (record) return decodeCommit(record.payload).number;
+    }
+    start = packs.resync(pack, next + RECORD_ALIGNMENT, size);
   }
-  const { spans, damage, end, tailHasCommit } = scanPack(packs, pack, limit);
-  result.damage.push(...damage);
-  let counted = end;
-  let suspicious = tailHasCommit;
-  const last = spans.at(-1);
-  if (isLast && last && !spanIsWhole(packs, pack, last)) {
-    spans.pop();
-    counted = last.start;
-    suspicious = true;
-  }
-  for (const span of spans) {
-    index.apply(span.records);
-    advance(result.chain, span.sequence, span.commit.number, span.id);
-    if (index.backlog > BACKLOG) await index.flush();
-  }
-  const expected = options.known?.pack === pack ? options.known.end : 0;
-  if (counted < expected) {
-    result.damage.push({ pack, offset: counted, reason: 'commits that were durable cannot be read' });
-    suspicious = true;
-  }
-  if (!isLast) return;
-  result.open = {
-    number: pack,
-    end: counted,
-    size,
-    unproved: spans.at(-1),
-    setAside: suspicious || damage.length > 0,
-  };
-}
-
-function advance(chain: Chain, sequence: number, commitNumber: number, commitId: Chain['commitId']): void {
-  chain.sequence = Math.max(chain.sequence, sequence + 1);
-  if (commitNumber < chain.commitNumber) return;
-  chain.commitNumber = commitNumber;
-  chain.commitId = commitId;
-}
-
-function headerOf(packs: Packs, pack: number): PackHeader | undefined {
-  const record = packs.readRecord(pack, 0);
-  return record?.header.type === RecordType.packHeader ? decodePackHeader(record.payload) : undefined;
-}
-
-/** Packs are numbered without gaps until gc removes some. */
-function missingPacks(numbers: number[]): Damage[] {
-  const damage: Damage[] = [];
-  for (let expected = 1; expected < (numbers.at(-1) ?? 0); expected++) {
-    if (!numbers.includes(expected))
-      damage.push({ pack: expected, offset: 0, reason: 'the file is missing' });
-  }
-  return damage;
+  return undefined;
 }

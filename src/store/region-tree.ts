@@ -143,11 +143,19 @@ export class RegionTree {
   }
 }
 
+/** Lets a walk pass over pages that it need not look into again. */
+export interface PageMemory {
+  skip(page: ChunkId): boolean;
+  /** Everything below this page was visited. */
+  sound(page: ChunkId): void;
+}
+
 /** Calls `visit` with every chunk of a tree, in order, checking that the tree is what its root says. */
 export function visitChunks(
   store: Store,
   tree: Tree,
   visit: (id: ChunkId, offset: number, byteLength: number) => void,
+  memory?: PageMemory,
 ): void {
   let offset = 0;
   const walk = (height: number, entries: EntryList): void => {
@@ -157,8 +165,11 @@ export function visitChunks(
       if (height === 0) {
         visit(id, offset, byteLength);
         offset += byteLength;
+      } else if (memory?.skip(id)) {
+        offset += byteLength;
       } else {
         walk(height - 1, decodePage(store.readPage(id), height - 1, byteLength));
+        memory?.sound(id);
       }
     }
   };

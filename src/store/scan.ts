@@ -11,7 +11,7 @@ import type { ChunkId } from '../base/ids.js';
 import { RunningHash } from '../chunker/ids.js';
 import { type Commit, decodeCommit } from '../format/commit.js';
 import { locationOf } from '../format/pack.js';
-import { type RecordHeader, RecordType, recordBytes } from '../format/record.js';
+import { RECORD_ALIGNMENT, type RecordHeader, RecordType, recordBytes } from '../format/record.js';
 import { type Committed, needsPayload } from './index.js';
 import type { Packs } from './packs.js';
 
@@ -42,6 +42,8 @@ export interface PackScan {
   end: number;
   /** The tail holds a commit record: not just the beginning of a save. */
   tailHasCommit: boolean;
+  /** Highest sequence of any record that can be read, counting or not. */
+  sequence: number;
 }
 
 /** A record of the span being read, with the bytes of its header. */
@@ -51,7 +53,7 @@ interface SpanRecord {
 }
 
 export function scanPack(packs: Packs, pack: number, limit: number): PackScan {
-  const scan: PackScan = { spans: [], damage: [], end: 0, tailHasCommit: false };
+  const scan: PackScan = { spans: [], damage: [], end: 0, tailHasCommit: false, sequence: 0 };
   let suspects: Damage[] = [];
   let open: SpanRecord[] = [];
   let position: number | undefined = 0;
@@ -59,6 +61,7 @@ export function scanPack(packs: Packs, pack: number, limit: number): PackScan {
     let next: number = position;
     for (const { header, raw } of packs.headers(pack, position, limit)) {
       next = header.offset + recordBytes(header.storedLength);
+      scan.sequence = Math.max(scan.sequence, header.sequence);
       if (header.type === RecordType.footer) break;
       if (header.type !== RecordType.commit) {
         open.push({ header, raw: Buffer.from(raw) });
@@ -79,7 +82,7 @@ export function scanPack(packs: Packs, pack: number, limit: number): PackScan {
       scan.end = next;
     }
     if (next >= limit) break;
-    position = packs.resync(pack, roundUpToRecord(next + 1), limit);
+    position = packs.resync(pack, next + RECORD_ALIGNMENT, limit);
     if (position !== undefined) suspects.push({ pack, offset: next, reason: 'there is no readable record' });
     open = [];
   }
@@ -87,8 +90,8 @@ export function scanPack(packs: Packs, pack: number, limit: number): PackScan {
 }
 
 /** True where every payload of a span verifies: for the last one, whose sync may not have finished. */
-export function spanIsWhole(packs: Packs, pack: number, span: CommittedSpan): boolean {
-  return span.records.every(({ location }) => packs.readRecord(pack, location.offset) !== undefined);
+export function spanIsWhole(packs: Packs, span: CommittedSpan): boolean {
+  return span.records.every(({ location }) => packs.readRecord(location.pack, location.offset) !== undefined);
 }
 
 /** The span that a commit record closes, or why it does not count. */
@@ -122,8 +125,4 @@ function readSpan(packs: Packs, header: RecordHeader, records: SpanRecord[]): Co
     end: header.offset + recordBytes(header.storedLength),
     records: committed,
   };
-}
-
-function roundUpToRecord(offset: number): number {
-  return Math.ceil(offset / 8) * 8;
 }

@@ -20,7 +20,7 @@ import { WRITER_ID_BYTES } from '../format/commit.js';
 import type { Descriptor } from '../format/descriptor.js';
 import { decodeManifest, encodeManifest, type Manifest } from '../format/manifest.js';
 import { encodeForget, encodeTag, encodeTiming } from '../format/notes.js';
-import { encodePackHeader, type Footer, type Location } from '../format/pack.js';
+import { decodePackHeader, encodePackHeader, type Footer, type Location } from '../format/pack.js';
 import { makePatch } from '../format/patch.js';
 import { Codec, Filter, RecordFlag, RecordType, recordBytes } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
@@ -35,8 +35,10 @@ import { type Chain, PackWriter, PLAIN } from './pack-writer.js';
 import { Packs } from './packs.js';
 import { RecordReader } from './record-reader.js';
 import { recover } from './recovery.js';
-import { rewriteSpan } from './rewrite.js';
+import { rewrite } from './rewrite.js';
 import type { Damage } from './scan.js';
+import { type Verification, type VerifyOptions, verification } from './verify.js';
+import { readCursor, writeCursor } from './verify-cursor.js';
 
 /** A pack is sealed when a commit has taken it past this. */
 const PACK_BYTES = 256 * MiB;
@@ -100,6 +102,8 @@ export class Store {
   #writer: PackWriter | undefined;
   /** Number of the last pack and how much of it counts, for the header of the next. */
   #lastPack: { number: number; end: number };
+  /** What opening found wrong. */
+  #damage: readonly Damage[] = [];
   #uncommitted = new Map<string, Location>();
   #records: Committed[] = [];
 
@@ -118,12 +122,17 @@ export class Store {
         if (!options.simulated) lock = await acquireLock(io, layout);
         // Two processes may create at once: whoever holds the lock looks again.
         descriptor = findStore(io, layout) ?? createStore(io, layout);
-      }
-      invariant(descriptor, 'a store without a descriptor');
         // A process that died may have left the descriptor's name where a power cut takes it away again.
         io.syncFolder(layout.root);
+      }
+      invariant(descriptor, 'a store without a descriptor');
       const store = new Store(options, layout, descriptor, lock);
-      await store.#start(options);
+      try {
+        await store.#start(options);
+      } catch (error) {
+        await store.#abandon();
+        throw error;
+      }
       return store;
     } catch (error) {
       await lock?.release();
@@ -216,6 +225,29 @@ export class Store {
   /** True where a page is stored in full, so that another may be a patch of it. */
   isWhole(id: ChunkId): boolean {
     return this.locate(id)?.filter === Filter.none;
+  }
+
+  /** Number of the last pack that an unfinished verification of this share of the data came to; 0 for none. */
+  verifiedUpTo(share: number): number {
+    return readCursor(this.#io, this.#layout, share);
+  }
+
+  /** Notes how far a verification came; undefined: to the end. A reader that may not write begins anew each time. */
+  noteVerified(share: number, pack: number | undefined): void {
+    try {
+      writeCursor(this.#io, this.#layout, share, pack);
+    } catch (error) {
+      if (!this.readOnly) throw toSnapError(error, 'noting how far verification came');
+    }
+  }
+
+  /** Begins a verification of everything that is committed now. */
+  verification(options: Omit<VerifyOptions, 'known'>): Verification {
+    const numbers = this.#packs.numbers();
+    const ends = new Map(
+      numbers.map((number, position) => [number, this.#endOf(number, numbers[position + 1])]),
+    );
+    return verification(this, this.#packs, this.#reader, ends, { ...options, known: this.#damage });
   }
 
   // ---- writing -----------------------------------------------------------------------------------
@@ -347,6 +379,13 @@ export class Store {
     }
   }
 
+  /** Lets go of everything that opening had taken when it failed. */
+  async #abandon(): Promise<void> {
+    this.#packs.close();
+    this.#writer?.close();
+    await this.#index.close().catch(() => {});
+  }
+
   // ---- opening -----------------------------------------------------------------------------------
 
   async #start(options: StoreOptions): Promise<void> {
@@ -358,7 +397,6 @@ export class Store {
     if (seal && sealHolds(this.#io, this.#layout, seal, this.packSizes())) {
       const values = await openLevel(this.#layout.index, false).catch(() => undefined);
       if (values) {
-        this.#io.remove(this.#layout.clean);
         this.#resume(values, seal);
         return;
       }
@@ -371,6 +409,7 @@ export class Store {
 
   #resume(values: KeyValues, seal: CleanState): void {
     this.#index = this.#newIndex(values);
+    this.#io.remove(this.#layout.clean);
     this.#chain = {
       sequence: seal.sequence,
       commitNumber: seal.commitNumber,
@@ -390,34 +429,52 @@ export class Store {
     });
     this.#chain = recovered.chain;
     if (this.readOnly) this.#footers = recovered.footers;
+    this.#damage = recovered.damage;
     for (const damage of recovered.damage) this.#warnOf(damage);
-    const last = this.#packs.numbers().at(-1) ?? 0;
-    this.#lastPack = { number: last, end: last === 0 ? 0 : this.#packs.size(last) };
-    const { open } = recovered;
-    if (!open) return;
-    this.#lastPack = { number: open.number, end: open.end };
+    const { tail, misplaced } = recovered;
+    this.#lastPack = { number: tail?.number ?? 0, end: tail?.end ?? 0 };
     if (this.readOnly) return;
-    // What no later commit proves to be synced may exist in memory only: write it again before building on it.
-    if (open.unproved) rewriteSpan(this.#io, this.#layout.pack(open.number), open.unproved);
-    if (open.setAside) {
-      this.#warnOf({ pack: open.number, offset: open.end, reason: 'it is set aside; a new pack is begun' });
-    } else if (open.end === 0) {
-      this.#packs.drop(open.number);
-      this.#io.remove(this.#layout.pack(open.number));
-      this.#lastPack = { number: open.number - 1, end: this.#lastEnd(open.number - 1) };
-    } else {
-      this.#appendTo(open.number, open.end);
+    const [stray] = misplaced;
+    if (stray) throw misplacedError(this.#layout, stray);
+    // What cannot be shown to be durable may exist in memory only: write it again before building on it.
+    for (const range of recovered.unproved) rewrite(this.#io, this.#layout.pack(range.pack), range);
+    for (const number of recovered.leftovers) this.#discard(number);
+    if (tail?.setAside) {
+      this.#warnOf({ pack: tail.number, offset: tail.end, reason: 'it is set aside; a new pack is begun' });
+    } else if (tail?.appendable) {
+      this.#appendTo(tail.number, tail.end);
     }
   }
 
-  #lastEnd(pack: number): number {
-    return pack > 0 && this.#io.stat(this.#layout.pack(pack)) ? this.#packs.size(pack) : 0;
+  /** Removes a pack in which nothing counts. Where that fails it stays, and the next headers pass it over. */
+  #discard(number: number): void {
+    try {
+      this.#packs.drop(number);
+      this.#io.remove(this.#layout.pack(number));
+    } catch {
+      // It holds nothing: not being able to remove it is no reason to fail.
+    }
   }
 
   #appendTo(number: number, end: number): void {
     const file = this.#io.open(this.#layout.pack(number), 'write');
-    if (file.size() > end) file.truncate(end);
+    try {
+      if (file.size() > end) file.truncate(end);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
     this.#writer = new PackWriter(number, file, end, this.#writerId, this.#chain, this.#stagingBytes);
+  }
+
+  /** How much of a pack counts: of an open one, or one that was set aside, not all. */
+  #endOf(number: number, next: number | undefined): number {
+    if (this.#writer?.number === number) return this.#writer.durableEnd;
+    if (this.#lastPack.number === number) return this.#lastPack.end;
+    const record = next === undefined ? undefined : this.#packs.readRecord(next, 0);
+    const header =
+      record?.header.type === RecordType.packHeader ? decodePackHeader(record.payload) : undefined;
+    return header?.previousPack === number ? header.previousPackEnd : this.#packs.size(number);
   }
 
   #newIndex(values: KeyValues): Index {
@@ -502,6 +559,15 @@ export class Store {
       commitId: this.#chain.commitId.toString('hex'),
     };
   }
+}
+
+function misplacedError(layout: Layout, stray: { number: number; belongsTo: number }): SnapError {
+  const path = layout.pack(stray.number);
+  return new SnapError(
+    'SNAP_CORRUPT',
+    `${path} is the file of pack ${stray.belongsTo} under a wrong name; give it its name back, or take it away if it is a copy`,
+    { path, pack: stray.number },
+  );
 }
 
 const EMPTY_ID = Buffer.alloc(32) as ChunkId;

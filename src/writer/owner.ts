@@ -36,8 +36,15 @@ export interface ClientEvents {
   broken(error: SnapError): void;
 }
 
+/** What long requests take besides their arguments. */
+export interface LongRequest {
+  progress?: ((progress: unknown) => void) | undefined;
+  /** Asks the job to end; it then replies with what it has. */
+  signal?: AbortSignal | undefined;
+}
+
 interface Waiting {
-  client: number;
+  progress: ((progress: unknown) => void) | undefined;
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
@@ -151,13 +158,19 @@ export class Owner {
     if (this.#busy === 1) this.#port.ref();
   }
 
-  async request(client: number, method: string, args: unknown[]): Promise<unknown> {
+  async request(client: number, method: string, args: unknown[], long: LongRequest = {}): Promise<unknown> {
     const request = ++this.#lastRequest;
     this.send({ type: 'request', client, request, method, args });
     this.saveBegan();
-    return new Promise((resolve, reject) => {
-      this.#requests.set(request, { client, resolve, reject });
-    });
+    const stop = () => this.send({ type: 'stop', client, request });
+    long.signal?.addEventListener('abort', stop, { once: true });
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#requests.set(request, { progress: long.progress, resolve, reject });
+      });
+    } finally {
+      long.signal?.removeEventListener('abort', stop);
+    }
   }
 
   /** Takes what the writer thread has posted, without waiting for the event loop. */
@@ -201,6 +214,9 @@ export class Owner {
         return;
       case 'reply':
         this.#reply(message);
+        return;
+      case 'progress':
+        this.#requests.get(message.request)?.progress?.(message.progress);
         return;
       case 'warning':
         if (this.#clients.size === 0) this.#early.push(message.warning);

@@ -71,6 +71,8 @@ export type ToWriter =
   /** The next save continues this snapshot. */
   | { type: 'lineage'; client: number; snapshot: SnapshotId }
   | { type: 'request'; client: number; request: number; method: string; args: unknown[] }
+  /** Stop a background job, which then replies with what it has. */
+  | { type: 'stop'; client: number; request: number }
   | { type: 'close' };
 
 export type FromWriter =
@@ -80,6 +82,7 @@ export type FromWriter =
   | { type: 'durable'; client: number; ticket: number; info: SnapshotInfo }
   | { type: 'failed'; client: number; ticket: number; error: PlainError }
   | { type: 'reply'; client: number; request: number; result?: unknown; error?: PlainError }
+  | { type: 'progress'; client: number; request: number; progress: unknown }
   | { type: 'warning'; warning: Warning }
   | { type: 'closed'; error?: PlainError };
 

@@ -13,6 +13,7 @@ import type { Io } from '../io/io.js';
 import { lowerThreadPriority } from '../io/machine.js';
 import { realIo } from '../io/real.js';
 import { Store } from '../store/store.js';
+import { Background, jobs } from './background.js';
 import { Client } from './client.js';
 import { toPlainError } from './plain-error.js';
 import { type FromWriter, type SaveJob, type ToWriter, Word } from './protocol.js';
@@ -82,6 +83,13 @@ const hooks: SaverHooks = {
   },
 };
 
+const background = new Background({
+  progress: ({ client, request }, progress) => post({ type: 'progress', client, request, progress }),
+  done: ({ client, request }, result) => post({ type: 'reply', client, request, result }),
+  failed: ({ client, request }, error) =>
+    post({ type: 'reply', client, request, error: toPlainError(error) }),
+});
+
 /** Takes what has arrived without waiting for the event loop. */
 function drain(): void {
   for (;;) {
@@ -94,18 +102,22 @@ function drain(): void {
 async function run(store: Store): Promise<void> {
   if (running) return;
   running = true;
-  for (drain(); queue.length > 0; drain()) {
+  for (drain(); queue.length > 0 || !background.isIdle; drain()) {
     sliceStart = performance.now();
-    const message = queue.shift() as ToWriter;
-    if (message.type === 'close') return close(store);
-    if (message.type === 'save') await saveGroup(store, message);
+    const message = queue.shift();
+    if (!message) {
+      await background.slice();
+      await new Promise(setImmediate);
+    } else if (message.type === 'close') return close(store);
+    else if (message.type === 'save') await saveGroup(store, message);
     else if (message.type === 'request') await answer(store, message);
+    else if (message.type === 'stop') background.stop(message.client, message.request);
     else configure(message);
   }
   running = false;
 }
 
-type Configuration = Exclude<ToWriter, { type: 'save' | 'request' | 'close' }>;
+type Configuration = Exclude<ToWriter, { type: 'save' | 'request' | 'stop' | 'close' }>;
 
 function configure(message: Configuration): void {
   if (message.type === 'attach') {
@@ -210,6 +222,7 @@ async function fail(
 
 async function answer(store: Store, message: Extract<ToWriter, { type: 'request' }>): Promise<void> {
   const { client, request, method, args } = message;
+  if (method in jobs) return background.begin(store, client, request, method, args);
   try {
     const handler = requests[method as keyof typeof requests] as (...all: unknown[]) => Promise<unknown>;
     const result = await handler(store, clientOf(client), ...args);
@@ -222,6 +235,8 @@ async function answer(store: Store, message: Extract<ToWriter, { type: 'request'
 
 async function close(store: Store): Promise<void> {
   let failure: unknown;
+  background.stopAll();
+  while (!background.isIdle) await background.slice();
   try {
     if (timings.length > 0 && !store.readOnly) {
       store.begin();

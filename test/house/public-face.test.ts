@@ -26,6 +26,7 @@ test('the public names', () => {
     'tags',
     'unforget',
     'untag',
+    'verify',
   ]);
   assert.equal(typeof holdfast.Snap.prototype[Symbol.asyncDispose], 'function');
 });

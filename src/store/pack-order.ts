@@ -1,0 +1,70 @@
+/**
+ * The packs of a store in the order in which they were begun, and what each one's header says of those before it.
+ *
+ * A pack is begun only when everything that counts in the one before is durable, and its header says how much that
+ * is. So a header that can be read proves its predecessor, even where nothing else of the pack survived.
+ */
+
+import { decodePackHeader, type PackHeader } from '../format/pack.js';
+import { RecordType } from '../format/record.js';
+import type { Packs } from './packs.js';
+import type { Damage } from './scan.js';
+
+export interface ListedPack {
+  number: number;
+  /** Undefined where it cannot be read: torn, damaged, or the pack is empty. */
+  header: PackHeader | undefined;
+  /** Sequence of the header's record; 0 where it cannot be read. */
+  sequence: number;
+}
+
+export class PackOrder {
+  readonly listed: readonly ListedPack[];
+  readonly damage: Damage[] = [];
+  /** Files that lie under the name of another pack. */
+  readonly misplaced: { number: number; belongsTo: number }[] = [];
+
+  constructor(packs: Packs, store: Buffer) {
+    const listed: ListedPack[] = [];
+    for (const number of packs.numbers()) {
+      const record = packs.readRecord(number, 0);
+      const isHeader = record?.header.type === RecordType.packHeader;
+      const header = isHeader ? decodePackHeader(record.payload) : undefined;
+      if (header && !header.store.equals(store)) {
+        this.damage.push({ pack: number, offset: 0, reason: 'it belongs to another store' });
+        continue;
+      }
+      const belongsTo = header ? number : packs.numberInside(number);
+      if (belongsTo !== undefined && belongsTo !== number) {
+        this.damage.push({ pack: number, offset: 0, reason: `it is the file of pack ${belongsTo}` });
+        this.misplaced.push({ number, belongsTo });
+        continue;
+      }
+      listed.push({ number, header, sequence: header && record ? record.header.sequence : 0 });
+    }
+    this.listed = listed;
+    this.#reportMissing();
+  }
+
+  /** The first pack after the one at `position` whose header can be read. */
+  successor(position: number): PackHeader | undefined {
+    for (let next = position + 1; next < this.listed.length; next++) {
+      const header = this.listed[next]?.header;
+      if (header) return header;
+    }
+    return undefined;
+  }
+
+  /** Packs are numbered without gaps until gc removes some; one in which nothing counted may be gone. */
+  #reportMissing(): void {
+    let expected = 1;
+    for (const { number, header } of this.listed) {
+      const last = header ? header.previousPack : number - 1;
+      for (; expected < number; expected++) {
+        if (expected > last || this.misplaced.some((file) => file.number === expected)) continue;
+        this.damage.push({ pack: expected, offset: 0, reason: 'the file is missing' });
+      }
+      expected = number + 1;
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Long work beside the saves: done in slices, whenever no save or request is waiting.
+ *
+ * Invariants
+ *  - a slice lasts SLICE_MS at most, so that is all by which a save can be delayed
+ *  - a job that is stopped, or runs out of time, ends between two steps and replies with what it has
+ */
+
+import type { Store } from '../store/store.js';
+import { verifyJob } from './verify-job.js';
+
+/** A job yields its progress, often, and returns its reply. */
+export type Job = AsyncGenerator<unknown, unknown>;
+
+/** Asked after every step: should the job come to an end? */
+export type ShouldStop = () => boolean;
+
+export const jobs: Record<string, (store: Store, shouldStop: ShouldStop, args: unknown[]) => Job> = {
+  verify: verifyJob,
+};
+
+export interface BackgroundHooks {
+  progress(job: RunningJob, progress: unknown): void;
+  done(job: RunningJob, result: unknown): void;
+  failed(job: RunningJob, error: unknown): void;
+}
+
+export interface RunningJob {
+  client: number;
+  request: number;
+}
+
+interface Entry extends RunningJob {
+  steps: Job;
+  stopped: boolean;
+  toldAt: number;
+}
+
+/** How long a slice lasts, and how often a listener hears of progress. */
+const SLICE_MS = 10;
+const TELL_MS = 100;
+
+export class Background {
+  readonly #hooks: BackgroundHooks;
+  readonly #entries: Entry[] = [];
+
+  constructor(hooks: BackgroundHooks) {
+    this.#hooks = hooks;
+  }
+
+  get isIdle(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  /** Takes on a job; the first one that was begun is the first to be finished. */
+  begin(store: Store, client: number, request: number, method: string, args: unknown[]): void {
+    const make = jobs[method];
+    if (!make) throw new Error(`holdfast: internal invariant broken: no job ${method}`);
+    const entry: Entry = { client, request, stopped: false, toldAt: 0, steps: undefined as never };
+    entry.steps = make(store, () => entry.stopped, args);
+    this.#entries.push(entry);
+  }
+
+  stop(client: number, request: number): void {
+    for (const entry of this.#entries) {
+      if (entry.client === client && entry.request === request) entry.stopped = true;
+    }
+  }
+
+  stopAll(): void {
+    for (const entry of this.#entries) entry.stopped = true;
+  }
+
+  /** Goes on with the first job for one slice. */
+  async slice(): Promise<void> {
+    const [entry] = this.#entries;
+    if (!entry) return;
+    const end = performance.now() + SLICE_MS;
+    try {
+      do {
+        const { done, value } = await entry.steps.next();
+        if (done) {
+          this.#entries.shift();
+          this.#hooks.done(entry, value);
+          return;
+        }
+        this.#tell(entry, value);
+      } while (performance.now() < end);
+    } catch (error) {
+      this.#entries.shift();
+      this.#hooks.failed(entry, error);
+    }
+  }
+
+  #tell(entry: Entry, progress: unknown): void {
+    const now = performance.now();
+    if (now - entry.toldAt < TELL_MS) return;
+    entry.toldAt = now;
+    this.#hooks.progress(entry, progress);
+  }
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { INTERNALS } from '../../src/api/options.js';
+import { Snap } from '../../src/index.js';
+import { field, storePath } from './support.js';
+
+async function makeStore(path: string): Promise<string[]> {
+  await using snap = await Snap.open(path, { [INTERNALS]: { packBytes: 400_000 } });
+  const ids: string[] = [];
+  const state = { step: 0, u: field(60_000), v: field(30_000, 1) };
+  for (let step = 0; step < 4; step++) {
+    state.step = step;
+    for (let index = 0; index < 60_000; index++) state.u[index] = Math.sin(index * (step + 1));
+    ids.push((await snap.save(state, { step, tag: `step-${step}`, durable: true })).id);
+  }
+  return ids;
+}
+
+/** Flips a bit in the payload of the nth chunk of a pack. */
+function damageChunk(path: string, pack: string, nth: number): void {
+  const file = join(path, 'packs', pack);
+  const bytes = readFileSync(file);
+  let at = -1;
+  for (let count = 0; count <= nth; count++) at = bytes.indexOf('HFR\u0001\u0002', at + 1, 'latin1');
+  bytes[at + 300] = (bytes[at + 300] as number) ^ 4;
+  writeFileSync(file, bytes);
+}
+
+test('a sound store verifies, in structure and to the last byte', async (t) => {
+  const path = storePath(t);
+  await makeStore(path);
+  await using snap = await Snap.open(path);
+  const phases = new Set<string>();
+  const structure = await snap.verify();
+  assert.equal(structure.ok && structure.complete, true);
+  assert.equal(structure.snapshots, 4);
+  assert.equal(structure.readBytes, 0);
+  const full = await snap.verify({ readData: true, onProgress: ({ phase }) => phases.add(phase) });
+  assert.equal(full.ok && full.complete, true, JSON.stringify(full));
+  assert.ok(full.readBytes > 1_000_000);
+  assert.ok(phases.has('packs'));
+  const part = await snap.verify({ readData: true, sample: 0.3 });
+  assert.ok(part.readBytes < full.readBytes);
+});
+
+test('damaged data is named by pack and by what it hits', async (t) => {
+  const path = storePath(t);
+  const ids = await makeStore(path);
+  damageChunk(path, '00000001.pack', 2);
+  await using snap = await Snap.open(path, { readOnly: true });
+  const report = await snap.verify({ readData: true });
+  assert.equal(report.ok, false);
+  assert.deepEqual(
+    report.damage.map(({ pack }) => pack),
+    [1],
+  );
+  const hit = report.damagedSnapshots.find(({ id }) => id === ids[0]);
+  assert.deepEqual(hit?.tags, ['step-0']);
+  assert.deepEqual(
+    hit?.parts.map(({ path: region }) => region),
+    ['u'],
+  );
+  assert.ok(report.damagedSnapshots.length < 4, 'snapshots that do not use the chunk are sound');
+  assert.equal((await snap.verify()).ok, true, 'structure alone does not read the data');
+});
+
+test('a lost or shortened pack is found by structure', async (t) => {
+  for (const hurt of ['remove', 'shorten'] as const) {
+    const path = storePath(t);
+    await makeStore(path);
+    const file = join(path, 'packs/00000002.pack');
+    if (hurt === 'remove') rmSync(file);
+    else truncateSync(file, 20_000);
+    await using snap = await Snap.open(path, { readOnly: true });
+    const report = await snap.verify();
+    assert.equal(report.ok, false);
+    assert.ok(report.damage.some(({ pack }) => pack === 2));
+  }
+});
+
+test('a run that ends early is continued by the next', async (t) => {
+  const path = storePath(t);
+  await makeStore(path);
+  await using snap = await Snap.open(path);
+  const whole = await snap.verify({ readData: true });
+  let packs = 0;
+  let runs = 0;
+  for (let complete = false; !complete; runs++) {
+    const report = await snap.verify({ readData: true, maxSeconds: 1e-6 });
+    packs += report.packs;
+    complete = report.complete;
+    assert.ok(runs < 100, 'it gets on');
+    if (runs > 2) break;
+  }
+  const rest = await snap.verify({ readData: true });
+  assert.equal(rest.complete, true);
+  assert.ok(packs + rest.packs >= whole.packs);
+});
+
+test('saves go on while a store is verified, and closing ends it', async (t) => {
+  const path = storePath(t);
+  await makeStore(path);
+  const snap = await Snap.open(path);
+  const verifying = snap.verify({ readData: true });
+  await snap.save({ n: 1 }, { durable: true });
+  await verifying;
+  const late = snap.verify({ readData: true });
+  await snap.close();
+  await late;
+});
+
+test('verify can be aborted, and refuses nonsense', async (t) => {
+  await using snap = await Snap.open(storePath(t));
+  const controller = new AbortController();
+  const verifying = snap.verify({ readData: true, signal: controller.signal });
+  controller.abort();
+  await assert.rejects(verifying, { name: 'AbortError' });
+  await assert.rejects(snap.verify({ sample: 0 }), RangeError);
+  await assert.rejects(snap.verify({ maxSeconds: -1 }), RangeError);
+  await assert.rejects(snap.verify({ readdata: true } as never), TypeError);
+});
