@@ -37,6 +37,15 @@ export function readFully(file: IoFile, target: Uint8Array, position: number): n
   return done;
 }
 
+/** Closes a file whose bytes are synced already, or were only read: nothing is lost where closing fails. */
+export function closeQuietly(file: IoFile): void {
+  try {
+    file.close();
+  } catch {
+    // The descriptor is gone either way.
+  }
+}
+
 /** The whole content of a file of at most `limit` bytes; undefined where there is no such file. */
 export function readSmallFile(io: Io, path: string, limit: number): Buffer | undefined {
   const entry = io.stat(path);

@@ -6,7 +6,7 @@ import type { Model } from './model.js';
 import { type Action, generateAction } from './program.js';
 import { Random } from './random.js';
 import { Session, type SessionOptions } from './session.js';
-import { type DiskImage, diskAfter } from './simulated-disk.js';
+import { type DiskImage, diskAfter, type Operation } from './simulated-disk.js';
 
 /** The disk just before one of its operations, or at the end, and what was owed then. */
 export interface CrashPoint {
@@ -36,13 +36,28 @@ export async function crashPointsOf(
   return points;
 }
 
+/** The disk just before the first operation of an action that `matches`, and what is owed then. */
+export async function pointBefore(
+  session: Session,
+  action: Action,
+  matches: (operation: Operation) => boolean,
+): Promise<CrashPoint> {
+  let point: CrashPoint | undefined;
+  session.disk.beforeChange = (operation) => {
+    if (!point && matches(operation)) point = pointOf(session, `before ${operation.call} ${operation.path}`);
+  };
+  await session.perform(action);
+  session.disk.beforeChange = undefined;
+  return point ?? assert.fail('no operation matches');
+}
+
 function note(session: Session, points: CrashPoint[], during: string): void {
   session.disk.beforeChange = ({ call, path }) => {
     points.push(pointOf(session, `${during}, before ${call} ${path}`));
   };
 }
 
-function pointOf(session: Session, where: string): CrashPoint {
+export function pointOf(session: Session, where: string): CrashPoint {
   const model = session.model.clone();
   if (session.inFlight) model.doubtful.push(session.inFlight);
   return { image: session.disk.image(), model, where };
@@ -85,7 +100,7 @@ export async function survive(
       if (round < again && random.chance(0.3)) {
         ({ image, model } = pointOf(session, 'after recovery'));
       } else {
-        await session.run(Array.from({ length: 2 }, () => generateAction(random)));
+        if (random.chance(0.3)) await session.perform(generateAction(random));
         await session.perform({ do: 'save', run: 'alpha', edit: random.below(1000) });
         assert.deepEqual(session.failures, []);
         ({ image, model } = pointOf(session, 'after more work'));

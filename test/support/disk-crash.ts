@@ -49,14 +49,19 @@ export function crashed(root: DiskFolder, crash: Crash, random: Random): DiskFol
 
 interface Fate {
   keepsNames(change: NameChange): boolean;
-  /** What becomes of one change to a file; undefined: nothing of it is there. */
-  keeps(change: FileChange): FileChange | undefined | FileChange[];
+  /**
+   * What becomes of one change to a file; undefined: nothing of it is there. `settled`: bytes of the file that were
+   * there before and were never cut off.
+   */
+  keeps(change: FileChange, settled: number): FileChange | undefined | FileChange[];
 }
 
 function surviveFile(file: DiskFile, fate: Fate): DiskFile {
   let bytes = file.durable;
+  let settled = bytes.length;
   for (const change of file.pending) {
-    const kept = fate.keeps(change);
+    if (change.kind === 'truncate') settled = Math.min(settled, change.size);
+    const kept = fate.keeps(change, settled);
     if (Array.isArray(kept)) bytes = kept.reduce<Buffer>(applied, bytes);
     else if (kept) bytes = applied(bytes, kept);
   }
@@ -102,10 +107,13 @@ function fateOf(root: DiskFolder, crash: Exclude<Crash, 'process'>, random: Rand
     case 'zeros':
       return {
         keepsNames: () => random.chance(0.9),
-        keeps: (change) =>
-          change.kind === 'write' && random.chance(0.5)
-            ? { ...change, bytes: Buffer.alloc(change.bytes.length) }
-            : change,
+        keeps: (change, settled) => {
+          if (change.kind === 'truncate' || random.chance(0.5)) return change;
+          // Blocks that were there keep what they held; only new ones can be without their data.
+          const bytes = Buffer.from(change.bytes);
+          bytes.fill(0, Math.max(0, Math.min(bytes.length, settled - change.position)));
+          return { ...change, bytes };
+        },
       };
   }
 }

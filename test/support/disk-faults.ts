@@ -1,5 +1,6 @@
 /** Calls that fail: the Nth of a kind, once or from then on. */
 
+import type { FileChange } from './disk-file.js';
 import type { Random } from './random.js';
 
 export const CALLS = [
@@ -32,6 +33,8 @@ export interface Fault {
   forGood: boolean;
   /** Only calls on paths that end with this count. */
   suffix?: string;
+  /** Of a failed sync: which changes reached the platter all the same. By default any may have. */
+  written?: (change: FileChange) => boolean;
 }
 
 export class Faults {
@@ -56,5 +59,10 @@ export class Faults {
     if (fault.forGood ? this.#seen < fault.nth : this.#seen !== fault.nth) return undefined;
     this.hit = true;
     return fault.effect;
+  }
+
+  /** True where a change reached the platter although its sync failed. */
+  wasWritten(change: FileChange): boolean {
+    return this.#fault?.written?.(change) ?? this.random.chance(0.4);
   }
 }

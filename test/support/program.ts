@@ -35,22 +35,22 @@ export function generateAction(random: Random): Action {
 export type Shape = ReadonlyMap<string, number>;
 
 export const SMALL: Shape = new Map([
-  ['', 100],
-  ['u', 700],
-  ['v.w', 260],
+  ['', 40],
+  ['u', 250],
+  ['v.w', 90],
 ]);
 
 /** Enough regions that their table leaves the manifest. */
 export const MANY: Shape = new Map([
   ['', 300],
-  ...Array.from({ length: 24 }, (_, index): [string, number] => [`field[${index}]`, 90 + index]),
+  ...Array.from({ length: 22 }, (_, index): [string, number] => [`field[${index}]`, 20 + index]),
 ]);
 
 /** Enough chunks for pages, and for a page over pages. */
 export const DEEP: Shape = new Map([
   ['', 50],
-  ['wide', 16 * 700],
-  ['u', 16 * 90],
+  ['wide', 16 * 280],
+  ['u', 16 * 20],
 ]);
 
 export function freshContent(shape: Shape, random: Random): Content {
@@ -68,10 +68,10 @@ export function edited(content: Content, edit: number): Content {
     const roll = random.next();
     if (roll < 0.5) next.set(path, poked(bytes, random));
     else if (roll < 0.65) next.set(path, Buffer.alloc(bytes.length, random.below(256)));
-    else if (roll < 0.8) next.set(path, Buffer.concat([bytes, random.bytes(random.below(200))]));
+    else if (roll < 0.8) next.set(path, Buffer.concat([bytes, random.bytes(random.below(90))]));
     else if (roll < 0.9) next.set(path, bytes.subarray(0, random.below(bytes.length + 1)));
     else if (path !== '' && next.size > 2 && random.chance(0.5)) next.delete(path);
-    else next.set(`new${random.below(3)}`, random.bytes(random.below(300)));
+    else next.set(`new${random.below(3)}`, random.bytes(random.below(120)));
   }
   return next;
 }

@@ -98,7 +98,8 @@ async function putRegion(
     const raw = bytes.subarray(index * chunkBytes, (index + 1) * chunkBytes);
     const id = chunkIdOf(raw);
     if (tree.has(index, id)) continue;
-    await store.makeRoom(raw.length);
+    const room = store.makeRoom(raw.length);
+    if (room) await room;
     store.putChunk(raw, id);
     tree.set(index, id);
   }

@@ -350,8 +350,7 @@ class SimulatedFile implements IoFile {
       this.#file.sync();
       return;
     }
-    const { random } = this.#disk.faults;
-    const written = this.#file.pending.filter(() => random.chance(0.4));
+    const written = this.#file.pending.filter((change) => this.#disk.faults.wasWritten(change));
     this.#file.failSync(written, effect !== 'lost');
     throw systemError(effect === 'lost' ? 'EIO' : effect, 'fdatasync', this.#path);
   }
