@@ -8,9 +8,10 @@ export type {
 } from './api/channels.js';
 export type { ClassLike, OpenOptions, SaveOptions, VerifyOptions } from './api/options.js';
 export type { RestoreOptions } from './api/reading.js';
-export { type RepairReport, Snap } from './api/snap.js';
+export { Snap } from './api/snap.js';
 export type { SaveTicket } from './api/ticket.js';
 export { SnapError, type SnapErrorCode } from './base/errors.js';
+export type { RepairReport } from './store/repair.js';
 export type { DamagedSnapshot, VerifyProgress } from './store/verify.js';
 export type { SnapshotInfo } from './writer/protocol.js';
 export type { ListFilter, RegionInfo, RunStats, SnapshotRef, StoreStats } from './writer/requests.js';

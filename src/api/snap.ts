@@ -12,7 +12,6 @@ import { randomFillSync } from 'node:crypto';
 import { abortError, orAbort, throwIfAborted } from '../base/abort.js';
 import { SnapError } from '../base/errors.js';
 import { type SnapshotId, snapshotIdFromBytes } from '../base/ids.js';
-import { realIo } from '../io/real.js';
 import {
   ClassRegistry,
   StateEncoder,
@@ -22,7 +21,7 @@ import {
   snapName,
   snapVersion,
 } from '../state/index.js';
-import { repairStore } from '../store/repair.js';
+import type { RepairReport } from '../store/repair.js';
 import { Owner } from '../writer/owner.js';
 import type { SnapshotInfo } from '../writer/protocol.js';
 import type { ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
@@ -117,7 +116,9 @@ export class Snap {
    * @throws SnapError SNAP_LOCKED, SNAP_NOT_FOUND, SNAP_IO
    */
   static async repair(directory: string): Promise<RepairReport> {
-    return repairStore(realIo, directory);
+    // Loaded when it is needed: the store belongs to the writer thread, and costs time to load.
+    const { repairStore } = await import('../store/repair.js');
+    return repairStore(directory);
   }
 
   private constructor(directory: string, options: CheckedOpen, owner: Owner, registry: ClassRegistry) {
@@ -440,9 +441,6 @@ export class Snap {
       throw new TypeError('this Snap was opened with readOnly; open it without to write');
   }
 }
-
-/** What `Snap.repair` did. */
-export type RepairReport = Awaited<ReturnType<typeof repairStore>>;
 
 const idBytes = Buffer.alloc(16 * ID_BATCH);
 let idsUsed = ID_BATCH;

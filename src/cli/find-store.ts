@@ -4,8 +4,8 @@
  * Nothing is opened or believed here: a folder counts when it has a descriptor, and opening it says the rest.
  */
 
-import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import { realIo } from '../io/real.js';
 import { NoStoreError } from './errors.js';
 import type { Environment } from './failure.js';
 
@@ -39,15 +39,11 @@ function storeIn(folder: string): string | undefined {
   return [folder, ...USUAL_NAMES.map((name) => join(folder, name))].find(isStore);
 }
 
-/** Files are the business of another room; whether there is one, the module loader tells as well. */
-const { resolve: locate } = createRequire(import.meta.url);
-
 function isStore(folder: string): boolean {
   try {
-    locate(join(folder, DESCRIPTOR));
-    return true;
+    return realIo.stat(join(folder, DESCRIPTOR))?.kind === 'file';
   } catch {
-    // None there, or in a folder that may not be looked into, which is not the one that is meant.
+    // A folder that may not be looked into is not the one that is meant.
     return false;
   }
 }

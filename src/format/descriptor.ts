@@ -114,6 +114,6 @@ function isFeatures(value: unknown): value is Descriptor['features'] {
 function damaged(reason: string): SnapError {
   return new SnapError(
     'SNAP_CORRUPT',
-    `the store's descriptor (holdfast.json) is damaged: ${reason}; run snap repair`,
+    `the store's descriptor (holdfast.json) is damaged: ${reason}; Snap.repair(directory) makes it anew`,
   );
 }

@@ -5,6 +5,7 @@ import { newDescriptor } from '../format/descriptor.js';
 import { decodePackHeader } from '../format/pack.js';
 import { RecordType } from '../format/record.js';
 import type { Io } from '../io/io.js';
+import { realIo } from '../io/real.js';
 import { findStore, writeDescriptor } from './folder.js';
 import { Layout } from './layout.js';
 import { Packs } from './packs.js';
@@ -19,7 +20,7 @@ export interface RepairReport {
   warnings: string[];
 }
 
-export async function repairStore(io: Io, directory: string): Promise<RepairReport> {
+export async function repairStore(directory: string, io: Io = realIo): Promise<RepairReport> {
   const layout = new Layout(directory);
   const descriptor = restoreDescriptor(io, layout);
   const warnings: string[] = [];

@@ -66,6 +66,7 @@ export interface StoreWarning {
   message: string;
   pack?: number;
   offset?: number;
+  snapshot?: string;
 }
 
 /** What a put did. */
@@ -346,6 +347,11 @@ export class Store {
     this.#writer = undefined;
     this.#packs.drop(writer.number);
     this.#io.remove(this.#layout.pack(writer.number));
+  }
+
+  /** Tells whoever has the store open of something odd. */
+  warn(warning: StoreWarning): void {
+    this.#onWarning(warning);
   }
 
   /** Packs and their sizes in bytes, by number. */

@@ -86,8 +86,12 @@ export const requests = {
   async info(store: Store, client: Client, ref: SnapshotRef, run?: string) {
     const summary = await find(store, ref, run ?? client.run);
     const manifest = manifestOf(store, summary);
-    const regions = readRegionTable(store, manifest).map(regionInfo);
-    return { ...(await describe(store, summary, manifest)), regions };
+    try {
+      const regions = readRegionTable(store, manifest).map(regionInfo);
+      return { ...(await describe(store, summary, manifest)), regions };
+    } catch (error) {
+      throw naming(summary, error);
+    }
   },
 
   /** A page of infos, newest first; `below` is the cursor that the page before returned. */
@@ -96,7 +100,8 @@ export const requests = {
     const infos: SnapshotInfo[] = [];
     for await (const summary of store.summaries(filter.run, below)) {
       if (summary.forgotten && !filter.forgotten) continue;
-      infos.push(infoOf(summary, manifestOf(store, summary), tags.get(summary.id) ?? []));
+      const manifest = manifestIfReadable(store, summary);
+      if (manifest) infos.push(infoOf(summary, manifest, tags.get(summary.id) ?? []));
       if (infos.length === PAGE) return { infos, below: summary.sequence };
     }
     return { infos, below: undefined };
@@ -186,7 +191,9 @@ export const requests = {
         stats.forgotten++;
         continue;
       }
-      const { run, logicalBytes, changedBytes, storedBytes, id } = manifestOf(store, summary);
+      const manifest = manifestIfReadable(store, summary);
+      if (!manifest) continue;
+      const { run, logicalBytes, changedBytes, storedBytes, id } = manifest;
       const entry = runs.get(run) ?? {
         run,
         snapshots: 0,
@@ -283,6 +290,17 @@ function manifestOf(store: Store, summary: Summary): Manifest {
     return store.manifest(summary);
   } catch (error) {
     throw naming(summary, error);
+  }
+}
+
+/** One damaged manifest must not hide the snapshots beside it: it is left out, with a warning. */
+function manifestIfReadable(store: Store, summary: Summary): Manifest | undefined {
+  try {
+    return manifestOf(store, summary);
+  } catch (error) {
+    if (!(error instanceof SnapError) || error.code !== 'SNAP_CORRUPT') throw error;
+    store.warn({ kind: 'damage', message: error.message, snapshot: summary.id });
+    return undefined;
   }
 }
 

@@ -170,6 +170,23 @@ test('resume passes over a damaged newest snapshot, with a warning', async (t) =
   assert.equal(branch.parent, ids[0]);
 });
 
+test('one damaged manifest does not hide the snapshots beside it', async (t) => {
+  const path = storePath(t);
+  const ids = await storeWith(path, [{ n: 1 }, { n: 2 }, { n: 3 }]);
+  const file = join(path, 'packs/00000001.pack');
+  const pack = readFileSync(file);
+  const manifest = pack.indexOf('HFR\u0001\u0004', 0, 'latin1');
+  pack[manifest + 100] = (pack[manifest + 100] as number) ^ 1;
+  writeFileSync(file, pack);
+  await using snap = await Snap.open(path);
+  assert.deepEqual(
+    (await collect(snap.list())).map(({ id }) => id),
+    [ids[2], ids[1]],
+  );
+  assert.equal((await snap.stats()).snapshots, 2);
+  await assert.rejects(snap.info(ids[0]), { code: 'SNAP_CORRUPT', snapshot: ids[0] });
+});
+
 test('resume begins with init where there is nothing, also when init is asynchronous', async (t) => {
   await using snap = await Snap.open(storePath(t));
   assert.deepEqual(await snap.resume(async () => ({ fresh: true })), { fresh: true });
