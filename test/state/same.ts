@@ -129,9 +129,9 @@ function bufferDifference(a: ArrayBuffer, b: ArrayBuffer, at: string): string | 
 function primitiveOf(value: object): unknown {
   if (types.isDate(value)) return Date.prototype.getTime.call(value);
   const prototypes = [Number, String, Boolean, BigInt, Symbol].map((boxed) => boxed.prototype);
-  for (const { valueOf } of prototypes) {
+  for (const prototype of prototypes) {
     try {
-      return (valueOf as (this: object) => unknown).call(value);
+      return (prototype.valueOf as (this: object) => unknown).call(value);
     } catch {
       // Of another type.
     }
