@@ -47,8 +47,22 @@ export function findStore(io: Io, layout: Layout): Descriptor | undefined {
 export function createStore(io: Io, layout: Layout): Descriptor {
   syncAbove(io, layout.root);
   const descriptor = newDescriptor(io.random(UUID_BYTES).toString('hex'), io.now());
-  writeDescriptor(io, layout, descriptor);
+  try {
+    writeDescriptor(io, layout, descriptor);
+  } catch (error) {
+    // Its name may be visible and not durable: the next attempt has to make it anew, not to find it.
+    discardDescriptor(io, layout);
+    throw error;
+  }
   return descriptor;
+}
+
+function discardDescriptor(io: Io, layout: Layout): void {
+  try {
+    if (io.stat(layout.descriptor)) io.remove(layout.descriptor);
+  } catch {
+    // What made it impossible to write is reported already.
+  }
 }
 
 export function makeFolders(io: Io, layout: Layout): void {

@@ -15,6 +15,7 @@ import { decodeManifest } from '../format/manifest.js';
 import { decodeForget, decodeTag, decodeTiming } from '../format/notes.js';
 import type { Location } from '../format/pack.js';
 import { RecordType } from '../format/record.js';
+import { toSnapError } from '../io/failure.js';
 import * as keys from './index-keys.js';
 import type { KeyValues } from './key-values.js';
 
@@ -209,7 +210,11 @@ export class Index {
       const change = this.#pending.get(name) ?? this.#writing.get(name);
       if (change) return change.value;
     }
-    return this.#values.get(key);
+    try {
+      return this.#values.get(key);
+    } catch (error) {
+      throw toSnapError(error, 'reading the index');
+    }
   }
 
   async *#range([from, to]: keys.KeyRange, reverse = false, limit = -1): AsyncGenerator<[Buffer, Buffer]> {
@@ -219,7 +224,11 @@ export class Index {
         'the index cannot be written; free space or check permissions, then try again',
       );
     }
-    yield* this.#values.range(from, to, reverse, limit);
+    try {
+      yield* this.#values.range(from, to, reverse, limit);
+    } catch (error) {
+      throw toSnapError(error, 'reading the index');
+    }
   }
 
   async #writePending(): Promise<void> {

@@ -32,7 +32,11 @@ export async function acquireLock(io: Io, layout: Layout): Promise<Lock> {
   }
   return {
     async release() {
-      if (io.stat(layout.owner)) io.remove(layout.owner);
+      try {
+        if (io.stat(layout.owner)) io.remove(layout.owner);
+      } catch {
+        // The file is for messages only; the lock has to go whatever becomes of it.
+      }
       await level.close();
     },
   };

@@ -27,7 +27,7 @@ import {
 import { toSnapError } from '../io/failure.js';
 import type { IoFile } from '../io/io.js';
 import { closeQuietly, writeFully, writeFullyBehind } from '../io/transfer.js';
-import type { Packs } from './packs.js';
+import { damaged, type Packs } from './packs.js';
 
 /** What the store counts through all of its packs. */
 export interface Chain {
@@ -68,6 +68,7 @@ export class PackWriter {
   #inFlightError: unknown;
   #durableEnd: number;
   #broken = false;
+  #sealed = false;
   #spanHash = new RunningHash();
   #spanRecords = 0;
 
@@ -173,6 +174,39 @@ export class PackWriter {
     await this.#inFlight?.catch(() => {});
     this.#inFlight = undefined;
     this.#inFlightError = undefined;
+    this.#cutBack();
+  }
+
+  /** Appends footer and trailer: from then on the pack never changes. Where it throws the pack is as it was. */
+  seal(packs: Packs): void {
+    if (this.#broken) return;
+    invariant(this.pendingBytes === 0, 'sealing a pack with uncommitted records');
+    try {
+      const payload = footerOf(packs, this.number, this.#durableEnd);
+      const id = chunkIdOf(payload);
+      const offset = this.end;
+      this.append({ ...PLAIN, type: RecordType.footer, rawLength: payload.length, id, stored: [payload] });
+      this.#put(encodeTrailer(offset));
+      this.#writeStaging();
+      this.#sync();
+      this.#sealed = true;
+    } catch (error) {
+      this.#cutBack();
+      throw error;
+    }
+  }
+
+  /** Where what counts ends: the footer included, if there is one. */
+  get sealedEnd(): number {
+    return this.#sealed ? this.end : this.#durableEnd;
+  }
+
+  close(): void {
+    closeQuietly(this.#file);
+  }
+
+  /** Forgets what was appended since the last commit, and cuts it off. */
+  #cutBack(): void {
     this.#used = 0;
     this.#stagingOffset = this.#durableEnd;
     this.#beginSpan();
@@ -181,22 +215,6 @@ export class PackWriter {
     } catch {
       this.#broken = true;
     }
-  }
-
-  /** Appends footer and trailer: from then on the pack never changes. */
-  seal(packs: Packs): void {
-    invariant(this.pendingBytes === 0, 'sealing a pack with uncommitted records');
-    const payload = footerOf(packs, this.number, this.#durableEnd);
-    const id = chunkIdOf(payload);
-    const offset = this.end;
-    this.append({ ...PLAIN, type: RecordType.footer, rawLength: payload.length, id, stored: [payload] });
-    this.#put(encodeTrailer(offset));
-    this.#writeStaging();
-    this.#sync();
-  }
-
-  close(): void {
-    closeQuietly(this.#file);
   }
 
   #beginSpan(): void {
@@ -278,13 +296,19 @@ function checkOf(draft: Draft): Buffer {
   return hash.digest();
 }
 
-/** Lists what a pack holds by reading it back: what a footer says is what is there. */
+/**
+ * Lists what a pack holds by reading it back: what a footer says is what is there. A pack with a record that cannot
+ * be read has no footer, because readers would never again look for what lies behind that record.
+ */
 function footerOf(packs: Packs, pack: number, end: number): Buffer {
   const content: FooterEntry[] = [];
   const others: FooterEntry[] = [];
+  let next = 0;
   for (const { header } of packs.headers(pack, 0, end)) {
     const list = header.type === RecordType.chunk || header.type === RecordType.page ? content : others;
     list.push({ id: header.id, location: locationOf(header) });
+    next = header.offset + recordBytes(header.storedLength);
   }
+  if (next !== end) throw damaged(pack, next, 'there is no readable record, so it is not sealed');
   return encodeFooter(content, others);
 }

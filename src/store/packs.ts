@@ -15,6 +15,7 @@ import {
   RecordType,
   recordBytes,
 } from '../format/record.js';
+import { toSnapError } from '../io/failure.js';
 import type { Io, IoFile } from '../io/io.js';
 import { closeQuietly, readFully } from '../io/transfer.js';
 import { type Layout, packNumber } from './layout.js';
@@ -45,11 +46,18 @@ export class Packs {
 
   /** Numbers of the packs there are, ascending. */
   numbers(): number[] {
-    return this.#io
-      .list(this.#layout.packs)
+    return this.#list()
       .map(packNumber)
       .filter((number) => number !== undefined)
       .sort((a, b) => a - b);
+  }
+
+  #list(): string[] {
+    try {
+      return this.#io.list(this.#layout.packs);
+    } catch (error) {
+      throw toSnapError(error, 'listing the packs');
+    }
   }
 
   file(pack: number): IoFile {
@@ -57,17 +65,40 @@ export class Packs {
     if (file) {
       this.#open.delete(pack);
     } else {
-      const path = this.#layout.pack(pack);
-      if (this.#io.stat(path)?.kind !== 'file') throw damaged(pack, 0, 'the file is missing');
       if (this.#open.size >= OPEN_FILES) this.#closeOldest();
-      file = this.#io.open(path, 'read');
+      file = this.#openFile(pack);
     }
     this.#open.set(pack, file);
     return file;
   }
 
+  #openFile(pack: number): IoFile {
+    try {
+      const path = this.#layout.pack(pack);
+      if (this.#io.stat(path)?.kind !== 'file') throw damaged(pack, 0, 'the file is missing');
+      return this.#io.open(path, 'read');
+    } catch (error) {
+      throw toSnapError(error, `opening pack ${pack}`);
+    }
+  }
+
   size(pack: number): number {
-    return this.file(pack).size();
+    const file = this.file(pack);
+    try {
+      return file.size();
+    } catch (error) {
+      throw toSnapError(error, `looking at pack ${pack}`);
+    }
+  }
+
+  /** Fills `target` from an offset of a pack; returns how many bytes there were. */
+  #read(pack: number, target: Buffer, offset: number): number {
+    const file = this.file(pack);
+    try {
+      return readFully(file, target, offset);
+    } catch (error) {
+      throw toSnapError(error, `reading pack ${pack}`);
+    }
   }
 
   /**
@@ -79,8 +110,7 @@ export class Packs {
     const length = HEADER_BYTES + storedLength;
     if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length);
     const bytes = this.#scratch.subarray(0, length);
-    if (readFully(this.file(pack), bytes, offset) !== length)
-      throw damaged(pack, offset, 'the pack ends too early');
+    if (this.#read(pack, bytes, offset) !== length) throw damaged(pack, offset, 'the pack ends too early');
     const header = decodeHeader(bytes, 0);
     if (typeof header === 'string') throw damaged(pack, offset, `there is no record (${header})`);
     if (
@@ -102,14 +132,14 @@ export class Packs {
     // A length is believed only as far as the file goes, before anything is allocated.
     if (!header || offset + HEADER_BYTES + header.storedLength > this.size(pack)) return undefined;
     const payload = Buffer.allocUnsafeSlow(header.storedLength);
-    if (readFully(this.file(pack), payload, offset + HEADER_BYTES) !== payload.length) return undefined;
+    if (this.#read(pack, payload, offset + HEADER_BYTES) !== payload.length) return undefined;
     return checkMatches(header, payload) ? { header, payload } : undefined;
   }
 
   /** The header at an offset, or undefined where there is none that verifies and belongs there. */
   headerAt(pack: number, offset: number): RecordHeader | undefined {
     const bytes = this.#scratch.subarray(0, HEADER_BYTES);
-    if (readFully(this.file(pack), bytes, offset) !== HEADER_BYTES) return undefined;
+    if (this.#read(pack, bytes, offset) !== HEADER_BYTES) return undefined;
     const header = decodeHeader(bytes, 0);
     return typeof header !== 'string' && isAt(header, pack, offset) ? header : undefined;
   }
@@ -117,21 +147,20 @@ export class Packs {
   /** The number that the file of a pack gives itself in its first record, if that can be read. */
   numberInside(pack: number): number | undefined {
     const bytes = this.#scratch.subarray(0, HEADER_BYTES);
-    if (readFully(this.file(pack), bytes, 0) !== HEADER_BYTES) return undefined;
+    if (this.#read(pack, bytes, 0) !== HEADER_BYTES) return undefined;
     const header = decodeHeader(bytes, 0);
     return typeof header !== 'string' && header.offset === 0 ? header.pack : undefined;
   }
 
   /** Headers of the records from `start`, one after another, until one does not verify or `end` is reached. */
   *headers(pack: number, start: number, end: number): Generator<{ header: RecordHeader; raw: Buffer }> {
-    const file = this.file(pack);
     const window = Buffer.allocUnsafeSlow(Math.max(0, Math.min(SCAN_BYTES, end - start)));
     let windowStart = 0;
     let windowLength = 0;
     for (let offset = start; offset + HEADER_BYTES <= end; ) {
       if (offset < windowStart || offset + HEADER_BYTES > windowStart + windowLength) {
         windowStart = offset;
-        windowLength = readFully(file, window.subarray(0, Math.min(window.length, end - offset)), offset);
+        windowLength = this.#read(pack, window.subarray(0, Math.min(window.length, end - offset)), offset);
       }
       const at = offset - windowStart;
       const header = decodeHeader(window.subarray(0, windowLength), at);
@@ -145,10 +174,9 @@ export class Packs {
 
   /** Offset of the next record at or after `start` that verifies, or undefined: the way past a damaged one. */
   resync(pack: number, start: number, end: number): number | undefined {
-    const file = this.file(pack);
     const window = Buffer.allocUnsafeSlow(Math.max(0, Math.min(SCAN_BYTES, end - start)));
     for (let from = start; from + HEADER_BYTES <= end; from += SCAN_BYTES - HEADER_BYTES) {
-      const length = readFully(file, window.subarray(0, Math.min(window.length, end - from)), from);
+      const length = this.#read(pack, window.subarray(0, Math.min(window.length, end - from)), from);
       for (let at = 0; at + HEADER_BYTES <= length; at += RECORD_ALIGNMENT) {
         const header = decodeHeader(window.subarray(0, length), at);
         if (typeof header !== 'string' && isAt(header, pack, from + at)) return from + at;
@@ -162,7 +190,7 @@ export class Packs {
     const size = this.size(pack);
     if (size < TRAILER_BYTES + HEADER_BYTES) return undefined;
     const trailer = Buffer.allocUnsafe(TRAILER_BYTES);
-    if (readFully(this.file(pack), trailer, size - TRAILER_BYTES) !== TRAILER_BYTES) return undefined;
+    if (this.#read(pack, trailer, size - TRAILER_BYTES) !== TRAILER_BYTES) return undefined;
     const offset = decodeTrailer(trailer);
     if (offset === undefined || size - offset > MAX_FOOTER_BYTES) return undefined;
     const record = this.readRecord(pack, offset);

@@ -10,7 +10,7 @@
  * Not for two threads: the owner's writer thread calls it, one save at a time.
  */
 
-import { invariant, SnapError } from '../base/errors.js';
+import { invariant, isSnapError, SnapError } from '../base/errors.js';
 import { type ChunkId, chunkKey, type SnapshotId } from '../base/ids.js';
 import { MiB } from '../base/sizes.js';
 import { chunkIdOf } from '../chunker/ids.js';
@@ -24,7 +24,8 @@ import { decodePackHeader, encodePackHeader, type Footer, type Location } from '
 import { makePatch } from '../format/patch.js';
 import { Codec, Filter, RecordFlag, RecordType, recordBytes } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
-import type { Io } from '../io/io.js';
+import type { Io, IoFile } from '../io/io.js';
+import { closeQuietly } from '../io/transfer.js';
 import { checkUsable, createStore, findStore, makeFolders } from './folder.js';
 import { type Committed, Index, type Summary } from './index.js';
 import { type CleanState, hashIndex, readSeal, sealHolds, writeSeal } from './index-seal.js';
@@ -345,13 +346,7 @@ export class Store {
     // A pack in which nothing was ever committed lost its header with the rollback.
     writer.close();
     this.#writer = undefined;
-    this.#packs.drop(writer.number);
-    this.#io.remove(this.#layout.pack(writer.number));
-  }
-
-  /** Tells whoever has the store open of something odd. */
-  warn(warning: StoreWarning): void {
-    this.#onWarning(warning);
+    this.#discard(writer.number);
   }
 
   /** Packs and their sizes in bytes, by number. */
@@ -363,25 +358,41 @@ export class Store {
 
   /** Bytes of the index's files; 0 where it is in memory. */
   indexBytes(): number {
-    if (!this.#io.stat(this.#layout.index)) return 0;
-    const names = this.#io.list(this.#layout.index);
-    return names.reduce((sum, name) => sum + (this.#io.stat(`${this.#layout.index}/${name}`)?.size ?? 0), 0);
+    try {
+      if (!this.#io.stat(this.#layout.index)) return 0;
+      const names = this.#io.list(this.#layout.index);
+      return names.reduce(
+        (sum, name) => sum + (this.#io.stat(`${this.#layout.index}/${name}`)?.size ?? 0),
+        0,
+      );
+    } catch (error) {
+      throw toSnapError(error, 'looking at the index');
+    }
   }
 
   /** Closes cleanly: the index is sealed, so that the next open can trust it. Uncommitted records are dropped. */
   async close(): Promise<void> {
-    if (this.#writer && this.#writer.pendingBytes > 0) await this.rollback();
-    this.#writer?.close();
     try {
+      if (this.#writer && this.#writer.pendingBytes > 0) await this.rollback();
+      this.#writer?.close();
       await this.#index.flush();
       const settled = this.#index.settled;
       await this.#index.close();
-      if (this.#sealsIndex && settled) writeSeal(this.#io, this.#layout, this.#cleanState());
+      if (this.#sealsIndex && settled) this.#sealIndex();
     } catch (error) {
-      throw toSnapError(error, 'closing the store');
+      throw toSnapError(error, `closing ${this.directory}`);
     } finally {
       this.#packs.close();
       await this.#lock?.release();
+    }
+  }
+
+  #sealIndex(): void {
+    try {
+      writeSeal(this.#io, this.#layout, this.#cleanState());
+    } catch (error) {
+      const message = `the index cannot be sealed (${toSnapError(error, 'sealing it').message}); it is rebuilt when the store is next opened`;
+      this.#onWarning({ kind: 'index', message });
     }
   }
 
@@ -498,13 +509,18 @@ export class Store {
 
   #openNextPack(): void {
     const number = Math.max(this.#lastPack.number, this.#packs.numbers().at(-1) ?? 0) + 1;
+    let file: IoFile | undefined;
     try {
-      const file = this.#io.open(this.#layout.pack(number), 'create');
-      this.#writer = new PackWriter(number, file, 0, this.#writerId, this.#chain, this.#stagingBytes);
+      file = this.#io.open(this.#layout.pack(number), 'create');
       this.#io.syncFolder(this.#layout.packs);
     } catch (error) {
+      if (file) {
+        closeQuietly(file);
+        this.#discard(number);
+      }
       throw toSnapError(error, `creating pack ${number}`);
     }
+    this.#writer = new PackWriter(number, file, 0, this.#writerId, this.#chain, this.#stagingBytes);
     const header = encodePackHeader({
       store: Buffer.from(this.descriptor.uuid, 'hex'),
       writer: this.#writerId,
@@ -517,17 +533,15 @@ export class Store {
     this.#appendSmall(RecordType.packHeader, header);
   }
 
-  /** Seals a full pack; a broken one is left as it is, and the next header says how much of it counts. */
+  /** Seals a full pack. One that cannot be sealed is left as it is: the next header says how much of it counts. */
   #closePack(writer: PackWriter): void {
-    if (!writer.broken) {
-      try {
-        writer.seal(this.#packs);
-      } catch (error) {
-        if (!writer.broken) throw error;
-      }
+    try {
+      writer.seal(this.#packs);
+    } catch (error) {
+      if (isSnapError(error, 'SNAP_CORRUPT'))
+        this.#onWarning({ kind: 'damage', message: error.message, pack: writer.number });
     }
-    const end = writer.broken ? writer.durableEnd : this.#packs.size(writer.number);
-    this.#lastPack = { number: writer.number, end };
+    this.#lastPack = { number: writer.number, end: writer.sealedEnd };
     writer.close();
     this.#writer = undefined;
   }

@@ -38,31 +38,34 @@ export interface Fault {
 }
 
 export class Faults {
-  #fault: Fault | undefined;
-  #seen = 0;
-  /** True once the fault has struck. */
+  #faults: { fault: Fault; seen: number }[] = [];
+  /** True once the first of the faults has struck. */
   hit = false;
 
   constructor(readonly random: Random) {}
 
-  set(fault: Fault | undefined): void {
-    this.#fault = fault;
-    this.#seen = 0;
+  set(...faults: Fault[]): void {
+    this.#faults = faults.map((fault) => ({ fault, seen: 0 }));
     this.hit = false;
   }
 
   /** What becomes of this call, if anything does. */
   strike(call: Call, path: string): Effect | undefined {
-    const fault = this.#fault;
-    if (!fault || fault.call !== call || !path.endsWith(fault.suffix ?? '')) return undefined;
-    this.#seen++;
-    if (fault.forGood ? this.#seen < fault.nth : this.#seen !== fault.nth) return undefined;
-    this.hit = true;
-    return fault.effect;
+    let effect: Effect | undefined;
+    for (const [index, entry] of this.#faults.entries()) {
+      const { fault } = entry;
+      if (fault.call !== call || !path.endsWith(fault.suffix ?? '')) continue;
+      entry.seen++;
+      if (fault.forGood ? entry.seen < fault.nth : entry.seen !== fault.nth) continue;
+      if (index === 0) this.hit = true;
+      effect ??= fault.effect;
+    }
+    return effect;
   }
 
   /** True where a change reached the platter although its sync failed. */
   wasWritten(change: FileChange): boolean {
-    return this.#fault?.written?.(change) ?? this.random.chance(0.4);
+    const written = this.#faults.find(({ fault }) => fault.written)?.fault.written;
+    return written ? written(change) : this.random.chance(0.4);
   }
 }

@@ -18,7 +18,9 @@ export class DiskFile {
   pending: FileChange[] = [];
   /** Length that an acknowledged commit relies on; see disk-rules.ts. */
   acknowledged = 0;
-  /** A sync of this file failed in the process that has it open now. */
+  /** A sync of this file failed: what can be read of it may never have been written. */
+  failed = false;
+  /** It failed under the process that has it open now, which may not write to it any more. */
   distrusted = false;
 
   clone(): DiskFile {
@@ -27,6 +29,7 @@ export class DiskFile {
     copy.durable = this.durable;
     copy.pending = this.pending.slice();
     copy.acknowledged = this.acknowledged;
+    copy.failed = this.failed;
     return copy;
   }
 
@@ -48,6 +51,7 @@ export class DiskFile {
   failSync(written: readonly FileChange[], readable: boolean): void {
     this.durable = written.reduce<Buffer>(applied, this.durable);
     this.pending = [];
+    this.failed = true;
     this.distrusted = true;
     if (readable) return;
     const reverted = Buffer.alloc(this.visible.length);

@@ -29,9 +29,12 @@ export class DiskFolder {
     this.pending = [];
   }
 
-  /** A sync that failed: the changes stay visible and no later sync makes them durable. */
+  /**
+   * A sync that failed: names of files stay visible and no later sync makes them durable. Names of folders are left
+   * pending: a file can be made anew, but nothing can be done for the folders above it.
+   */
   failSync(): void {
-    this.pending = [];
+    this.pending = this.pending.filter(({ added }) => added && !(added.node instanceof DiskFile));
   }
 
   clone(clones: Map<DiskNode, DiskNode> = new Map()): DiskFolder {

@@ -3,7 +3,8 @@
  *
  *  - an acknowledgement comes after everything it needs is durable: bytes and names, up to the root
  *  - bytes that an acknowledged commit relies on are never changed, cut off or unlinked (gc says `mayRemove`)
- *  - a file whose sync failed is not written or synced again by the process that saw it fail
+ *  - a file whose sync failed is not written or synced again by the process that saw it fail (the next one may, if it
+ *    writes anew what it relies on)
  */
 
 import { applied, type DiskFile, type FileChange } from './disk-file.js';
@@ -13,23 +14,27 @@ export class RuleBroken extends Error {
   override readonly name = 'RuleBroken';
 }
 
-/** `folders` leads from the root of the disk to the folder that holds the packs, names included. */
+/** `folders` leads from the root of the disk to the store; its packs are in `packs`. */
 export function checkAcknowledged(root: DiskFolder, folders: readonly string[], what: string): void {
   let folder = root;
-  for (const name of folders) {
+  for (const name of [...folders, 'packs']) {
+    for (const [other, node] of folder.visible)
+      if (other === 'holdfast.json') checkFile(folder, other, node, what);
     checkName(folder, name, what);
     const next = folder.visible.get(name);
     if (!(next instanceof DiskFolder))
       throw new RuleBroken(`${what} was acknowledged without a folder ${name}`);
     folder = next;
   }
-  for (const [name, node] of folder.visible) {
-    if (node instanceof DiskFolder || node.distrusted) continue;
-    if (node.visible.length > 0) checkName(folder, name, what);
-    if (!node.isDurable)
-      throw new RuleBroken(`${what} was acknowledged while bytes of ${name} are not durable`);
-    node.acknowledged = node.visible.length;
-  }
+  for (const [name, node] of folder.visible) checkFile(folder, name, node, what);
+}
+
+function checkFile(folder: DiskFolder, name: string, node: DiskNode, what: string): void {
+  if (node instanceof DiskFolder || (node.failed && !node.isDurable)) return;
+  if (node.visible.length > 0) checkName(folder, name, what);
+  if (!node.isDurable)
+    throw new RuleBroken(`${what} was acknowledged while bytes of ${name} are not durable`);
+  node.acknowledged = node.visible.length;
 }
 
 export function checkName(folder: DiskFolder, name: string, what: string): void {

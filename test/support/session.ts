@@ -80,6 +80,7 @@ export class Session {
 
   async open(): Promise<void> {
     const { packBytes = 6000, stagingBytes = 1500, compression = { level: 1 }, indexValues } = this.#options;
+    this.disk.newProcess();
     this.#store = await Store.open({
       io: this.disk,
       directory: STORE,
@@ -94,6 +95,21 @@ export class Session {
     });
   }
 
+  /** Opens the store if it is not open; says whether it is then. A failure has to be typed and leave nothing open. */
+  async tryOpen(): Promise<boolean> {
+    if (this.#store) return true;
+    try {
+      await this.open();
+      return true;
+    } catch (error) {
+      if (!isSnapError(error)) throw error;
+      this.obeyed();
+      this.failures.push(error);
+      assert.equal(this.disk.openFiles, 0, 'files stay open behind a store that could not be opened');
+      return false;
+    }
+  }
+
   async settle(): Promise<void> {
     await this.model.settle(this.store);
     this.#lineages.clear();
@@ -103,9 +119,12 @@ export class Session {
     const store = this.#store;
     this.#store = undefined;
     this.#lineages.clear();
-    await store?.close();
-    this.obeyed();
-    assert.equal(this.disk.openFiles, 0, 'files stay open behind a closed store');
+    try {
+      await store?.close();
+    } finally {
+      this.obeyed();
+      assert.equal(this.disk.openFiles, 0, 'files stay open behind a closed store');
+    }
   }
 
   async run(actions: readonly Action[]): Promise<void> {

@@ -75,7 +75,18 @@ export class SimulatedDisk implements Io {
 
   /** Says that a commit was acknowledged: everything in the packs of this store must be durable. */
   acknowledged(store: string, what: string): void {
-    this.obey(() => checkAcknowledged(this.#root, partsOf(`${store}/packs`), what));
+    this.obey(() => checkAcknowledged(this.#root, partsOf(store), what));
+  }
+
+  /** Says that what has files open now is another process, or as good as one. */
+  newProcess(): void {
+    const walk = (folder: DiskFolder): void => {
+      for (const node of folder.visible.values()) {
+        if (node instanceof DiskFolder) walk(node);
+        else node.distrusted = false;
+      }
+    };
+    walk(this.#root);
   }
 
   /** Contents of a file, for tests that look at or damage it. */
