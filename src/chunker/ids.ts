@@ -11,7 +11,7 @@ export function chunkIdOf(raw: Uint8Array): ChunkId {
 export class RunningHash {
   readonly #hasher = new Blake3Hasher();
 
-  update(bytes: Uint8Array): void {
+  update(bytes: Buffer): void {
     this.#hasher.update(bytes);
   }
 
