@@ -3,7 +3,7 @@
 import { Blake3Hasher, blake3 } from '@napi-rs/blake-hash';
 import { asChunkId, type ChunkId } from '../base/ids.js';
 
-export function chunkIdOf(raw: Uint8Array): ChunkId {
+export function chunkIdOf(raw: Buffer): ChunkId {
   return asChunkId(blake3(raw));
 }
 

@@ -349,6 +349,11 @@ export class Store {
     this.#discard(writer.number);
   }
 
+  /** Tells whoever has the store open of something odd. */
+  warn(warning: StoreWarning): void {
+    this.#onWarning(warning);
+  }
+
   /** Packs and their sizes in bytes, by number. */
   packSizes(): Record<string, number> {
     const sizes: Record<string, number> = {};

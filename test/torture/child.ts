@@ -40,7 +40,8 @@ for (;;) {
   } else if (choice > 0.9 && known.length > 0) {
     const { id, check: expected } = known[Math.floor(random() * known.length)] as (typeof known)[0];
     const restored = await snap.restore<Tortured>(id);
-    if (!isWhole(restored) || restored.check !== expected) report({ type: 'wrong', what: `restored ${id} wrongly` });
+    if (!isWhole(restored) || restored.check !== expected)
+      report({ type: 'wrong', what: `restored ${id} wrongly` });
     state = restored;
   } else if (choice > 0.87) {
     const id = await snap.forget('latest');

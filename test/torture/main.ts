@@ -62,7 +62,9 @@ export async function torture(kills: number, seed: number, base: string): Promis
 
 /** Starts a child and kills it after a while, however far it is. */
 function killOne(store: string, seed: number, afterMs: number, oracle: Oracle, tally: Tally): Promise<void> {
-  const started: ChildProcess = fork(child, [store, String(seed)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const started: ChildProcess = fork(child, [store, String(seed)], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
   let stderr = '';
   started.stderr?.on('data', (data) => {
     stderr += data;
@@ -103,7 +105,8 @@ async function check(
       if (!present.has(id)) tally.problems.push(`lost: ${id}`);
     }
     const ids = [...present];
-    const chosen = most >= ids.length ? ids : Array.from({ length: most }, () => ids[Math.floor(random() * ids.length)]);
+    const chosen =
+      most >= ids.length ? ids : Array.from({ length: most }, () => ids[Math.floor(random() * ids.length)]);
     for (const id of new Set(chosen)) {
       if (id === undefined) continue;
       if (!(await isRight(snap, id, oracle))) tally.problems.push(`wrong: ${id}`);

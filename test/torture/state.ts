@@ -35,7 +35,8 @@ export function advance(state: Tortured, random: () => number): void {
   for (const [index, grid] of state.grids.entries()) {
     const choice = random();
     if (choice < 0.3) continue;
-    if (choice > 0.95) state.grids[index] = new Float64Array(1 + Math.floor(random() * 30_000)).fill(state.step);
+    if (choice > 0.95)
+      state.grids[index] = new Float64Array(1 + Math.floor(random() * 30_000)).fill(state.step);
     const target = state.grids[index] as Float64Array;
     const from = Math.floor(random() * target.length);
     const to = choice > 0.85 ? target.length : Math.min(target.length, from + Math.floor(random() * 2000));
