@@ -118,7 +118,8 @@ const PAIRS: [Call, Effect, Call, Effect][] = [
 for (const [call, effect, second, secondEffect] of PAIRS) {
   test(`${call} fails once, and ${second} fails for good`, async (t) => {
     const runs = await endureAll((nth) => [
-      { call, effect, nth, forGood: false },
+      // Without its descriptor a folder is no store yet, and nobody was promised anything.
+      { call, effect, nth, forGood: false, ...(call === 'syncFolder' ? { suffix: '/packs' } : {}) },
       { call: second, effect: secondEffect, nth: second === 'create' ? 3 : 1, forGood: true },
     ]);
     t.diagnostic(`${runs} runs`);

@@ -18,7 +18,7 @@ export class DiskFile {
   pending: FileChange[] = [];
   /** Length that an acknowledged commit relies on; see disk-rules.ts. */
   acknowledged = 0;
-  /** A sync of this file failed: what can be read of it may never have been written. */
+  /** A sync or truncation of this file failed: what can be read of it may never have been written. */
   failed = false;
   /** It failed under the process that has it open now, which may not write to it any more. */
   distrusted = false;

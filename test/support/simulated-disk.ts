@@ -350,7 +350,12 @@ class SimulatedFile implements IoFile {
   }
 
   truncate(size: number): void {
-    this.#called('truncate', size);
+    try {
+      this.#called('truncate', size);
+    } catch (error) {
+      this.#file.failed = true;
+      throw error;
+    }
     this.#change({ order: this.#disk.nextOrder(), kind: 'truncate', size });
   }
 
