@@ -26,7 +26,7 @@ export function fingerprint(plate: Plate): Fingerprint {
 /** BLAKE3 over the doubles as they lie in memory, so that -0, NaN and the last digit count too. */
 function bits(numbers: readonly number[] | Float64Array): string {
   const doubles = numbers instanceof Float64Array ? numbers : Float64Array.from(numbers);
-  const digest = blake3(new Uint8Array(doubles.buffer, doubles.byteOffset, doubles.byteLength));
+  const digest = blake3(Buffer.from(doubles.buffer, doubles.byteOffset, doubles.byteLength));
   return `${doubles.length}:${Buffer.from(digest).toString('hex')}`;
 }
 
