@@ -8,7 +8,7 @@
 
 import { Builder } from './build.js';
 import { valueFor } from './graph.js';
-import { restoreInto } from './into.js';
+import { matchRegions, restoreInto } from './into.js';
 import { parseSkeleton } from './parse.js';
 import { checkSources, type RegionSource } from './region-sources.js';
 import { openSkeleton } from './region-table.js';
@@ -63,4 +63,21 @@ export function decodeState(
   if (options.into === undefined) builder.build();
   else restoreInto(builder, options.into);
   return valueFor(graph.root);
+}
+
+/**
+ * For each region, the live buffer that restoring into `into` would rewrite in place, or undefined where the region's
+ * bytes must be read whole. So a caller can compare live bytes with the snapshot's chunks and read only those that
+ * differ; such a live buffer, once it holds the saved bytes, may itself be given to `decodeState` as the region.
+ *
+ * Changes nothing, and throws as `decodeState` would where the live state does not fit.
+ */
+export function liveRegions(
+  skeleton: Uint8Array,
+  registry: ClassRegistry,
+  options: DecodeOptions & { into: unknown },
+): (RegionSource | undefined)[] {
+  const graph = parseSkeleton(skeleton);
+  if (options.only !== undefined) selectOnly(graph, options.only);
+  return matchRegions(new Builder(graph, [], registry), options.into);
 }

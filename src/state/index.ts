@@ -1,6 +1,12 @@
 /** The room's face: state <-> skeleton and regions. docs/skeleton.md says what the bytes are. */
 
-export { type DecodeOptions, decodeState, inspectSkeleton, type RegionSummary } from './decode.js';
+export {
+  type DecodeOptions,
+  decodeState,
+  inspectSkeleton,
+  liveRegions,
+  type RegionSummary,
+} from './decode.js';
 export { type EncodedState, type EncoderOptions, StateEncoder } from './encode.js';
 export type { RegionSource } from './region-sources.js';
 export type { Region } from './regions.js';

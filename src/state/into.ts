@@ -16,6 +16,23 @@ import { bufferOfView, sameGeometry } from './live-kinds.js';
 import { overwrite, overwriteFields, rewriteBytes } from './overwrite.js';
 import { WASM_PAGE_BYTES } from './tags.js';
 
+/**
+ * For each region, the live buffer that `restoreInto` would rewrite: of the same length and kind, and not to be grown
+ * or resized first. Throws as it would where the live state does not fit, and changes nothing.
+ */
+export function matchRegions(builder: Builder, live: unknown): (AnyBuffer | undefined)[] {
+  const adoption = new Adoption(builder);
+  adoption.match(live);
+  for (const { memory, buffer } of adoption.memories) buffer.made = memoryBuffer.call(memory);
+  const matched: (AnyBuffer | undefined)[] = builder.graph.regions.map(() => undefined);
+  for (const node of builder.graph.nodes) {
+    const { region = -1, byteLength } = node.detail?.buffer ?? {};
+    const buffer = node.made as AnyBuffer | undefined;
+    if (region !== -1 && buffer?.byteLength === byteLength) matched[region] = buffer;
+  }
+  return matched;
+}
+
 export function restoreInto(builder: Builder, live: unknown): void {
   const { graph } = builder;
   const adoption = new Adoption(builder);

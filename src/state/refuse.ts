@@ -146,6 +146,13 @@ function explainByPrototype(value: object): Refusal {
     if (up === ITERATOR_PROTOTYPE) return iterator();
   }
   const name = constructorName(prototype);
+  if (name === undefined && types.isNativeError(value)) {
+    // Node's own errors: their prototypes have no constructor, and nothing else leads to them.
+    return {
+      what: 'is an error of an internal class',
+      todo: 'keep its name, message, code and stack in a new Error or a plain object',
+    };
+  }
   if (name === undefined) {
     return {
       what: 'is an object whose prototype is another object, not a class',

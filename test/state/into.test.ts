@@ -3,9 +3,18 @@
 
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
-import { snapDecode, snapEncode, snapMigrate, snapName, snapVersion } from '../../src/state/index.js';
+import {
+  ClassRegistry,
+  decodeState,
+  liveRegions,
+  snapDecode,
+  snapEncode,
+  snapMigrate,
+  snapName,
+  snapVersion,
+} from '../../src/state/index.js';
 import { assertSame } from './same.js';
-import { assertRefused, load, roundTrip, save } from './trips.js';
+import { assertRefused, load, roundTrip, save, sources } from './trips.js';
 
 interface Memory {
   readonly buffer: ArrayBuffer;
@@ -615,4 +624,38 @@ test('a memory inside of an encoded instance is found in what the live instance 
   load(save({ solver: new Solver(other) }, [Solver]), [Solver], { into: live });
   assert.equal(Solver.memory(live.solver), memory);
   assert.equal(live.solver.sum, 131_072, 'decode found the bytes already there');
+});
+
+test('live buffers can be found first, filled by the caller, and given as their own regions', () => {
+  const make = (fill: number) => ({
+    u: new Float64Array(500).fill(fill),
+    other: new Uint8Array(3000).fill(fill),
+    heap: withMemory(1, fill),
+    growing: withMemory(fill, fill),
+    resized: new Uint8Array(
+      Reflect.construct(ArrayBuffer, [2000 + fill, { maxByteLength: 4000 }]) as ArrayBuffer,
+    ).fill(fill),
+  });
+  const live = { ...make(1), other: null };
+  const saved = save(make(2));
+  const registry = new ClassRegistry();
+  const found = liveRegions(saved.skeleton, registry, { into: live });
+  assert.deepEqual(
+    found.map((buffer) => [live.u.buffer, live.heap.memory.buffer].indexOf(buffer as ArrayBuffer)),
+    [0, -1, 1, -1, -1],
+  );
+  assert.equal(live.u[0], 1, 'nothing is changed');
+  const regions = sources(saved).map((source, i) => {
+    const buffer = found[i];
+    if (buffer === undefined) return source;
+    new Uint8Array(buffer).set(saved.bytes[i] as Uint8Array);
+    return buffer;
+  });
+  assert.equal(decodeState(saved.skeleton, regions, registry, { into: live }), live);
+  const { u, other, heap, growing, resized } = live as unknown as ReturnType<typeof make>;
+  assert.deepEqual(
+    [u[499], other[2999], heap.all[9], growing.all[100_000], resized.length],
+    [2, 2, 2, 2, 2002],
+  );
+  assert.throws(() => liveRegions(saved.skeleton, registry, { into: [] }), { code: 'SNAP_MISMATCH' });
 });

@@ -27,6 +27,13 @@ const asArguments = function (..._: unknown[]) {
   // biome-ignore lint/complexity/noArguments: the old object is what is refused
   return arguments;
 };
+function nodeError(): unknown {
+  try {
+    return Buffer.alloc('x' as unknown as number);
+  } catch (error) {
+    return error;
+  }
+}
 const realm = createContext({});
 const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => object } })
   .WebAssembly;
@@ -86,6 +93,11 @@ const refused: [name: string, make: () => unknown, says: RegExp][] = [
   ['AbortSignals', () => new AbortController().signal, /is an? AbortSignal/],
   ['message ports', () => new MessageChannel().port1.close() ?? new MessageChannel(), /MessageChannel/],
   ['DOMExceptions', () => new DOMException('x'), /DOMException/],
+  [
+    'errors of an internal class',
+    () => nodeError(),
+    /is an error of an internal class: keep its name, message/,
+  ],
   ['Intl objects', () => new Intl.DateTimeFormat(), /is a DateTimeFormat: rebuild it/],
   ['namespace objects', () => Math, /has the symbol key Symbol\(Symbol\.toStringTag\)/],
   ['the global object', () => globalThis, /is the global object/],
