@@ -20,6 +20,8 @@ export interface IoFile {
   /** Current length in bytes. */
   size(): number;
   truncate(size: number): void;
+  /** False once no folder names the file any more: what is written to it is gone when it is closed. */
+  isNamed(): boolean;
   /** Makes everything written so far durable, length included (fdatasync). */
   sync(): void;
   close(): void;

@@ -41,6 +41,10 @@ class RealFile implements IoFile {
     return fs.fstatSync(this.#fd).size;
   }
 
+  isNamed(): boolean {
+    return fs.fstatSync(this.#fd).nlink > 0;
+  }
+
   truncate(size: number): void {
     fs.ftruncateSync(this.#fd, size);
   }

@@ -68,6 +68,7 @@ export class PackWriter {
   #inFlightError: unknown;
   #durableEnd: number;
   #broken = false;
+  #lost = false;
   #sealed = false;
   #spanHash = new RunningHash();
   #spanRecords = 0;
@@ -93,6 +94,11 @@ export class PackWriter {
 
   get broken(): boolean {
     return this.#broken;
+  }
+
+  /** The file was deleted: nothing in it can be counted on. */
+  get lost(): boolean {
+    return this.#lost;
   }
 
   /** Where the last commit ends. */
@@ -278,6 +284,19 @@ export class PackWriter {
         { pack: this.number, cause: error },
       );
     }
+    this.#checkNamed();
+  }
+
+  /** A sync of a file that was deleted succeeds and saves nothing. */
+  #checkNamed(): void {
+    if (this.#file.isNamed()) return;
+    this.#broken = true;
+    this.#lost = true;
+    throw new SnapError(
+      'SNAP_IO',
+      `pack ${this.number} was deleted while it was being written; what it held is lost, and the next save is written whole`,
+      { pack: this.number },
+    );
   }
 }
 

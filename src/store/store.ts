@@ -104,6 +104,8 @@ export class Store {
   #writer: PackWriter | undefined;
   /** Number of the last pack and how much of it counts, for the header of the next. */
   #lastPack: { number: number; end: number };
+  /** Packs that were deleted while the store was open: nothing may be built on what they held. */
+  readonly #lostPacks = new Set<number>();
   /** What opening found wrong. */
   #damage: readonly Damage[] = [];
   #uncommitted = new Map<string, Location>();
@@ -206,6 +208,7 @@ export class Store {
   /** Where a chunk or page lies, committed or about to be. */
   locate(id: ChunkId): Location | undefined {
     const location = this.#uncommitted.get(chunkKey(id)) ?? this.#index.locate(id);
+    if (location && this.#lostPacks.has(location.pack)) return undefined;
     if (location || this.#footers.size === 0) return location;
     for (const footer of this.#footers.values()) {
       const found = footer.find(id);
@@ -342,6 +345,10 @@ export class Store {
     const writer = this.#writer;
     if (!writer) return;
     await writer.rollback();
+    if (writer.lost) {
+      this.#lostPacks.add(writer.number);
+      this.#packs.drop(writer.number);
+    }
     if (writer.durableEnd > 0 || writer.broken) return;
     // A pack in which nothing was ever committed lost its header with the rollback.
     writer.close();

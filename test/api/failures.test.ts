@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import diagnostics from 'node:diagnostics_channel';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Snap, SnapError } from '../../src/index.js';
 import { collect, type Fault, faulty, field, storePath } from './support.js';
@@ -43,6 +43,33 @@ for (const [what, fault, code] of FAULTS) {
     assert.equal((await collect(again.list())).length, 3);
   });
 }
+
+test('a pack that is deleted in mid-run: the loop hears, and the next save is whole', async (t) => {
+  const path = storePath(t);
+  const state = { n: 0, u: field(100_000) };
+  await using snap = await Snap.open(path);
+  await snap.save(state, { durable: true });
+  // Reads it, so that the store has the file open for reading too.
+  await snap.restore();
+  rmSync(`${path}/packs/00000001.pack`);
+  state.n = 1;
+  await assert.rejects(snap.save(state, { durable: true }), { code: 'SNAP_IO', message: /deleted/ });
+  const { id } = await snap.save(state, { durable: true });
+  assert.deepEqual(await snap.restore(id), state);
+});
+
+test('a store that is deleted in mid-run: every save says so, and the state is untouched', async (t) => {
+  const path = storePath(t);
+  const state = { n: 0, u: field(100_000) };
+  const snap = await Snap.open(path);
+  await snap.save(state, { durable: true });
+  rmSync(path, { recursive: true });
+  for (state.n = 1; state.n < 3; state.n++) {
+    await assert.rejects(snap.save(state, { durable: true }), { code: 'SNAP_IO', message: /deleted/ });
+  }
+  assert.deepEqual(state.u, field(100_000));
+  await snap.close().catch(() => {});
+});
 
 test('a failure that nobody awaits is thrown once, by the next save, which carries its ticket', async (t) => {
   const path = storePath(t);

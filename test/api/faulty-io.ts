@@ -34,6 +34,7 @@ function faultyFile(file: IoFile, path: string): IoFile {
       return file.writeBehind(source, position);
     },
     size: () => file.size(),
+    isNamed: () => file.isNamed(),
     truncate(size) {
       trip('truncate', path);
       file.truncate(size);

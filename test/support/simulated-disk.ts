@@ -349,6 +349,10 @@ class SimulatedFile implements IoFile {
     return this.#file.visible.length;
   }
 
+  isNamed(): boolean {
+    return true;
+  }
+
   truncate(size: number): void {
     try {
       this.#called('truncate', size);
