@@ -46,7 +46,7 @@ for (const [what, fault, code] of FAULTS) {
 
 test('a pack that is deleted in mid-run: the loop hears, and the next save is whole', async (t) => {
   const path = storePath(t);
-  const state = { n: 0, u: field(100_000) };
+  const state = { n: 0, u: field(10_000) };
   await using snap = await Snap.open(path);
   await snap.save(state, { durable: true });
   // Reads it, so that the store has the file open for reading too.
