@@ -19,7 +19,7 @@ import { needsPayload } from './index.js';
 import { type ListedPack, PackOrder } from './pack-order.js';
 import type { Chain } from './pack-writer.js';
 import type { Packs } from './packs.js';
-import { type CommittedSpan, type Damage, scanPack, spanIsWhole } from './scan.js';
+import { type Damage, type Span, scanPack, spanIsWhole } from './scan.js';
 
 export interface Recovered {
   chain: Chain;
@@ -152,7 +152,9 @@ class Recovery {
     const { number } = this.#order.listed[position] as ListedPack;
     const size = this.#packs.size(number);
     const limit = this.#limit(position);
-    const scan = scanPack(this.#packs, number, Math.min(size, limit ?? size));
+    const { known } = this.#options;
+    const certain = limit ?? (known?.pack === number ? known.end : 0);
+    const scan = scanPack(this.#packs, number, Math.min(size, limit ?? size), certain);
     const { spans, damage } = scan;
     this.#result.chain.sequence = Math.max(this.#result.chain.sequence, scan.sequence + 1);
     if ((this.#order.successor(position)?.previousPack ?? number) < number) {
@@ -161,31 +163,25 @@ class Recovery {
       return;
     }
     this.#result.damage.push(...damage);
-    if (limit !== undefined && size < limit) this.#damaged(number, size, 'the pack was cut off');
-    let suspicious = scan.tailHasCommit || damage.length > 0;
-    if (limit === undefined) suspicious = this.#dropFailed(position, spans) || suspicious;
-    for (const span of spans) {
-      await this.#apply(span.records);
-      this.#advance(span.sequence, span.commit.number, span.id);
+    if (size < certain) this.#damaged(number, size, 'the pack was cut off');
+    let suspicious = scan.tailHasCommit || damage.length > 0 || size < certain;
+    if (limit === undefined) suspicious = this.#dropFailed(position, spans, certain) || suspicious;
+    for (const { records, commit } of spans) {
+      await this.#apply(records);
+      if (commit) this.#advance(commit.sequence, commit.number, commit.id);
     }
     const last = spans.at(-1);
-    const end = last?.end ?? 0;
-    if (last && !this.#isProved(position)) {
+    const end = Math.max(last?.end ?? 0, certain);
+    if (last && last.end > certain && !this.#isProved(position)) {
       this.#result.unproved.push({ pack: number, start: last.start, end: last.end });
     }
-    const { known } = this.#options;
-    if (known?.pack === number && end < known.end) {
-      this.#damaged(number, end, 'commits that were durable cannot be read');
-      suspicious = true;
-    }
-    if (!last && !suspicious && limit === undefined) {
+    if (end === 0 && !suspicious && limit === undefined) {
       this.#result.leftovers.push(number);
       return;
     }
     this.#becomesTail({
       number,
-      // What a header says counts, counts: the next one says the same.
-      end: limit ?? end,
+      end,
       appendable: limit === undefined && !suspicious,
       setAside: limit === undefined && suspicious,
     });
@@ -197,12 +193,14 @@ class Recovery {
    * A commit that failed leaves its number to the next one, which went to a new pack. And of the last commit any part
    * may be missing, unless the next one was built on it.
    */
-  #dropFailed(position: number, spans: CommittedSpan[]): boolean {
+  #dropFailed(position: number, spans: Span[], certain: number): boolean {
     const next = this.#firstCommitAfter(position);
     const before = spans.length;
-    while (next !== undefined && (spans.at(-1)?.commit.number ?? 0) >= next) spans.pop();
+    const lastNumber = () => spans.at(-1)?.commit?.number ?? 0;
+    while (next !== undefined && lastNumber() >= next) spans.pop();
     const last = spans.at(-1);
-    if (last && last.commit.number + 1 !== next && !spanIsWhole(this.#packs, last)) spans.pop();
+    if (last && last.end > certain && lastNumber() + 1 !== next && !spanIsWhole(this.#packs, last))
+      spans.pop();
     return spans.length < before;
   }
 

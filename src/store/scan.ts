@@ -4,7 +4,10 @@
  * A commit counts when the hash of its span's headers verifies. The bytes behind the last one that counts are a
  * tail: a save that was never acknowledged, or, where a commit record stands in it, possibly damage. A span that
  * does not verify but is followed by a commit that does is damage for certain: a commit is written only after
- * the one before it was synced.
+ * the one before it was synced. So is one that ends before where the pack is known to have been durable.
+ *
+ * Of a damaged span everything that verifies by itself counts, so that one wrong bit costs one record: later
+ * snapshots share the chunks of earlier ones.
  */
 
 import type { ChunkId } from '../base/ids.js';
@@ -15,17 +18,21 @@ import { RECORD_ALIGNMENT, type RecordHeader, RecordType, recordBytes } from '..
 import { type Committed, needsPayload } from './index.js';
 import type { Packs } from './packs.js';
 
-/** A commit that counts. */
-export interface CommittedSpan {
-  commit: Commit;
+/** What was committed together, or what is left of it. */
+export interface Span {
+  /** Where it begins, and where its commit record ends. */
+  start: number;
+  end: number;
+  records: Committed[];
+  /** The commit record that makes it count; undefined where it was damaged and something was salvaged. */
+  commit: SpanCommit | undefined;
+}
+
+export interface SpanCommit extends Commit {
   /** Id of the commit record: what the next commit names. */
   id: ChunkId;
   /** Sequence of the commit record. */
   sequence: number;
-  /** Where the span begins and where the commit record ends. */
-  start: number;
-  end: number;
-  records: Committed[];
 }
 
 /** Bytes of a pack that should have been readable and are not. */
@@ -36,10 +43,8 @@ export interface Damage {
 }
 
 export interface PackScan {
-  spans: CommittedSpan[];
+  spans: Span[];
   damage: Damage[];
-  /** Where the last commit that counts ends. */
-  end: number;
   /** The tail holds a commit record: not just the beginning of a save. */
   tailHasCommit: boolean;
   /** Highest sequence of any record that can be read, counting or not. */
@@ -52,77 +57,135 @@ interface SpanRecord {
   raw: Buffer;
 }
 
-export function scanPack(packs: Packs, pack: number, limit: number): PackScan {
-  const scan: PackScan = { spans: [], damage: [], end: 0, tailHasCommit: false, sequence: 0 };
-  let suspects: Damage[] = [];
-  let open: SpanRecord[] = [];
-  let position: number | undefined = 0;
-  while (position !== undefined && position < limit) {
-    let next: number = position;
-    for (const { header, raw } of packs.headers(pack, position, limit)) {
-      next = header.offset + recordBytes(header.storedLength);
-      scan.sequence = Math.max(scan.sequence, header.sequence);
-      if (header.type === RecordType.footer) break;
-      if (header.type !== RecordType.commit) {
-        open.push({ header, raw: Buffer.from(raw) });
-        continue;
-      }
-      const span = readSpan(packs, header, open);
-      open = [];
-      if (typeof span === 'string') {
-        scan.tailHasCommit = true;
-        suspects.push({ pack, offset: header.offset, reason: span });
-        continue;
-      }
-      // What verifies proves that whatever precedes it was synced: suspects before it are damage.
-      scan.damage.push(...suspects);
-      suspects = [];
-      scan.tailHasCommit = false;
-      scan.spans.push(span);
-      scan.end = next;
-    }
-    if (next >= limit) break;
-    position = packs.resync(pack, next + RECORD_ALIGNMENT, limit);
-    if (position !== undefined) suspects.push({ pack, offset: next, reason: 'there is no readable record' });
-    open = [];
-  }
-  return scan;
+/** Reads `[0, limit)` of a pack; what ends before `certain` is known to have been durable. */
+export function scanPack(packs: Packs, pack: number, limit: number, certain: number): PackScan {
+  const scan = new Scan(packs, pack, limit);
+  scan.run();
+  return scan.finish(certain);
 }
 
 /** True where every payload of a span verifies: for the last one, whose sync may not have finished. */
-export function spanIsWhole(packs: Packs, span: CommittedSpan): boolean {
+export function spanIsWhole(packs: Packs, span: Span): boolean {
   return span.records.every(({ location }) => packs.readRecord(location.pack, location.offset) !== undefined);
 }
 
+class Scan {
+  readonly #packs: Packs;
+  readonly #pack: number;
+  readonly #limit: number;
+  readonly #result: PackScan = { spans: [], damage: [], tailHasCommit: false, sequence: 0 };
+  /** Records since the last commit record. */
+  #open: SpanRecord[] = [];
+  /** What is wrong since the last commit that counts, and the records that are no part of one. */
+  #suspects: Damage[] = [];
+  #orphans: SpanRecord[] = [];
+  /** Where the last commit record lies that does not count, since the last one that does. */
+  #badCommit: number | undefined;
+
+  constructor(packs: Packs, pack: number, limit: number) {
+    this.#packs = packs;
+    this.#pack = pack;
+    this.#limit = limit;
+  }
+
+  run(): void {
+    for (let position: number | undefined = 0; position !== undefined && position < this.#limit; ) {
+      const next = this.#readFrom(position);
+      if (next >= this.#limit) break;
+      position = this.#packs.resync(this.#pack, next + RECORD_ALIGNMENT, this.#limit);
+      this.#orphan();
+      if (position !== undefined || next + RECORD_ALIGNMENT < this.#limit) {
+        this.#suspect(next, 'there is no readable record');
+      }
+    }
+  }
+
+  finish(certain: number): PackScan {
+    this.#orphan();
+    this.#result.tailHasCommit = this.#badCommit !== undefined && this.#badCommit >= certain;
+    this.#orphans = this.#orphans.filter(({ header }) => header.offset < certain);
+    this.#suspects = this.#suspects.filter(({ offset }) => offset < certain);
+    this.#proveDamage(certain);
+    return this.#result;
+  }
+
+  /** Takes records until one cannot be read; returns where that is. */
+  #readFrom(position: number): number {
+    let next = position;
+    for (const { header, raw } of this.#packs.headers(this.#pack, position, this.#limit)) {
+      next = header.offset + recordBytes(header.storedLength);
+      this.#result.sequence = Math.max(this.#result.sequence, header.sequence);
+      if (header.type === RecordType.footer) return this.#limit;
+      if (header.type === RecordType.commit) this.#close(header);
+      else this.#open.push({ header, raw: Buffer.from(raw) });
+    }
+    return next;
+  }
+
+  #close(header: RecordHeader): void {
+    const span = readSpan(this.#packs, header, this.#open);
+    if (typeof span === 'string') {
+      this.#orphan();
+      this.#badCommit = header.offset;
+      this.#suspect(header.offset, span);
+      return;
+    }
+    this.#open = [];
+    // What verifies proves that whatever precedes it was synced: suspects before it are damage.
+    this.#proveDamage(span.start);
+    this.#badCommit = undefined;
+    this.#result.spans.push(span);
+  }
+
+  /** What is suspected before `end` is damage, and what can be read of it counts. */
+  #proveDamage(end: number): void {
+    this.#result.damage.push(...this.#suspects);
+    const records = this.#orphans.flatMap(({ header }) => committed(this.#packs, header) ?? []);
+    if (records.length > 0) {
+      this.#result.spans.push({ start: records[0]?.location.offset ?? end, end, records, commit: undefined });
+    }
+    this.#suspects = [];
+    this.#orphans = [];
+  }
+
+  /** The records since the last commit record belong to none that can be read. */
+  #orphan(): void {
+    this.#orphans.push(...this.#open);
+    this.#open = [];
+  }
+
+  #suspect(offset: number, reason: string): void {
+    this.#suspects.push({ pack: this.#pack, offset, reason });
+  }
+}
+
 /** The span that a commit record closes, or why it does not count. */
-function readSpan(packs: Packs, header: RecordHeader, records: SpanRecord[]): CommittedSpan | string {
+function readSpan(packs: Packs, header: RecordHeader, records: readonly SpanRecord[]): Span | string {
   const record = packs.readRecord(header.pack, header.offset);
   if (!record) return 'a commit record is damaged';
   const commit = decodeCommit(record.payload);
-  const first = records[0]?.header.offset ?? header.offset;
-  if (first !== commit.spanOffset || records.length !== commit.spanRecords) {
+  const start = records[0]?.header.offset ?? header.offset;
+  if (start !== commit.spanOffset || records.length !== commit.spanRecords) {
     return 'records of a commit are missing';
   }
   if (commit.spanBytes !== header.offset - commit.spanOffset) return 'the length of a commit is wrong';
   const hash = new RunningHash();
   for (const { raw } of records) hash.update(raw);
   if (!hash.digest().equals(commit.spanHash)) return 'the headers of a commit are damaged';
-  const committed: Committed[] = [];
+  const entries: Committed[] = [];
   for (const { header: member } of records) {
-    const entry: Committed = { id: member.id, location: locationOf(member) };
-    if (needsPayload(member.type)) {
-      const payload = packs.readRecord(member.pack, member.offset)?.payload;
-      if (!payload) return 'a manifest or note of a commit is damaged';
-      entry.payload = payload;
-    }
-    committed.push(entry);
+    const entry = committed(packs, member);
+    if (!entry) return 'a manifest or note of a commit is damaged';
+    entries.push(entry);
   }
-  return {
-    commit,
-    id: header.id,
-    sequence: header.sequence,
-    start: first,
-    end: header.offset + recordBytes(header.storedLength),
-    records: committed,
-  };
+  const end = header.offset + recordBytes(header.storedLength);
+  return { start, end, records: entries, commit: { ...commit, id: header.id, sequence: header.sequence } };
+}
+
+/** A record as the index takes it in; undefined where its payload is needed and damaged. */
+function committed(packs: Packs, header: RecordHeader): Committed | undefined {
+  const entry: Committed = { id: header.id, location: locationOf(header) };
+  if (!needsPayload(header.type)) return entry;
+  const payload = packs.readRecord(header.pack, header.offset)?.payload;
+  return payload && { ...entry, payload };
 }
