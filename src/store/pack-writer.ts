@@ -289,7 +289,11 @@ export class PackWriter {
 
   /** A sync of a file that was deleted succeeds and saves nothing. */
   #checkNamed(): void {
-    if (this.#file.isNamed()) return;
+    try {
+      if (this.#file.isNamed()) return;
+    } catch (error) {
+      throw toSnapError(error, `looking at pack ${this.number}`);
+    }
     this.#broken = true;
     this.#lost = true;
     throw new SnapError(

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isSnapError } from '../../src/base/errors.js';
 import { budget, replayable } from '../support/budget.js';
 import { examine, goOn } from '../support/honest.js';
 import { packPath } from '../support/pack-bytes.js';
@@ -175,4 +176,18 @@ test('the descriptor is deleted, emptied or cut off', async () => {
     assert.ok(refused || (length >= bytes.length - 1 && whole.size === small.model.snapshots.size));
     if (refused) assert.equal(await goOn(disk.image(), small.model, small.options), undefined);
   }
+});
+
+test('a pack is deleted under an open store: the next save says so, the one after it is whole', async () => {
+  const session = await Session.begin({ seed: 3, packBytes: 100_000 });
+  const save = (edit: number) => session.perform({ do: 'save', run: 'alpha', edit });
+  await save(1);
+  session.disk.unplant(packPath(1));
+  assert.equal(await save(3), false);
+  assert.ok(isSnapError(session.failures[0], 'SNAP_IO'));
+  assert.ok(await save(4));
+  await session.close();
+  const { whole, warnings } = await examine(session.disk.image(), session.model, 1);
+  assert.deepEqual(whole, new Set([[...session.model.snapshots.keys()].at(-1)]));
+  assert.match(warnings.join(), /the file is missing/);
 });

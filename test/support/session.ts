@@ -202,7 +202,15 @@ export class Session {
   }
 
   async #newestOf(run: string): Promise<Lineage> {
-    for await (const summary of this.store.summaries(run)) return loadLineage(this.store, summary);
+    for await (const summary of this.store.summaries(run)) {
+      try {
+        return loadLineage(this.store, summary);
+      } catch (error) {
+        // As the writer has it: a parent that cannot be read is no reason not to save.
+        if (!isSnapError(error)) throw error;
+        return { ...NO_LINEAGE, id: summary.id };
+      }
+    }
     return NO_LINEAGE;
   }
 

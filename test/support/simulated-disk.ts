@@ -245,6 +245,11 @@ export class SimulatedDisk implements Io {
     }
   }
 
+  /** True where a path still leads to this file. */
+  names(file: DiskFile, path: string): boolean {
+    return this.#find(path) === file;
+  }
+
   /** Room for `bytes` more. */
   room(bytes: number): number {
     return this.capacity === Number.POSITIVE_INFINITY
@@ -350,7 +355,8 @@ class SimulatedFile implements IoFile {
   }
 
   isNamed(): boolean {
-    return true;
+    this.#called('size');
+    return this.#disk.names(this.#file, this.#path);
   }
 
   truncate(size: number): void {
