@@ -22,6 +22,9 @@ export interface CleanState {
   /** The pack to append to and where its last commit ends; 0 and 0 where there is none. */
   openPack: number;
   openEnd: number;
+  /** The last pack in which anything counts and where that ends: for the header of the next. */
+  lastPack: number;
+  lastEnd: number;
   sequence: number;
   commitNumber: number;
   /** Hexadecimal. */
@@ -67,10 +70,32 @@ export function readSeal(io: Io, layout: Layout): CleanState | undefined {
     if (text === undefined) return undefined;
     const { state, check } = JSON.parse(text) as { state: string; check: string };
     if (crc32(Buffer.from(state)).toString(16) !== check) return undefined;
-    return JSON.parse(state) as CleanState;
+    const value: unknown = JSON.parse(state);
+    return isCleanState(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isCleanState(value: unknown): value is CleanState {
+  if (typeof value !== 'object' || value === null) return false;
+  const { index, packs, commitId, ...rest } = value as Record<keyof CleanState, unknown>;
+  const numbers = [
+    rest.openPack,
+    rest.openEnd,
+    rest.lastPack,
+    rest.lastEnd,
+    rest.sequence,
+    rest.commitNumber,
+  ];
+  return (
+    typeof index === 'string' &&
+    typeof packs === 'object' &&
+    packs !== null &&
+    typeof commitId === 'string' &&
+    /^[0-9a-f]{64}$/.test(commitId) &&
+    numbers.every((number) => Number.isSafeInteger(number) && (number as number) >= 0)
+  );
 }
 
 /** True where index and packs are exactly what the seal says. */

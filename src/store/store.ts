@@ -444,8 +444,7 @@ export class Store {
       commitNumber: seal.commitNumber,
       commitId: Buffer.from(seal.commitId, 'hex') as ChunkId,
     };
-    const last = this.#packs.numbers().at(-1) ?? 0;
-    this.#lastPack = { number: last, end: seal.openPack === last ? seal.openEnd : (seal.packs[last] ?? 0) };
+    this.#lastPack = { number: seal.lastPack, end: seal.lastEnd };
     if (seal.openPack > 0) this.#appendTo(seal.openPack, seal.openEnd);
   }
 
@@ -586,6 +585,8 @@ export class Store {
       packs: this.packSizes(),
       openPack: this.#writer && !this.#writer.broken ? this.#writer.number : 0,
       openEnd: this.#writer && !this.#writer.broken ? this.#writer.durableEnd : 0,
+      lastPack: this.#lastPack.number,
+      lastEnd: this.#lastPack.end,
       sequence: this.#chain.sequence,
       commitNumber: this.#chain.commitNumber,
       commitId: this.#chain.commitId.toString('hex'),
