@@ -7,7 +7,6 @@
  */
 
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { MiB } from '../base/sizes.js';
 import type { Manifest } from '../format/manifest.js';
 import type { Io } from '../io/io.js';
 import { lowerThreadPriority } from '../io/machine.js';
@@ -42,9 +41,11 @@ export interface Internals {
 
 /** Lower priority than the loop's: its slow-down on full cores fell from 34-48 % to 0-10 %. */
 const NICENESS = 10;
-/** A commit is not put off for more saves than these, nor for more bytes. */
-const GROUP_SAVES = 16;
-const GROUP_BYTES = 64 * MiB;
+/**
+ * A commit waits for the next save only while it is young, so that small saves share a sync and large ones do not
+ * put off each other's: without the limit a loop that saved 8 MiB all the time was up to nine saves behind.
+ */
+const GROUP_MS = 10;
 /** How long encoding goes on before others are let in. */
 const SLICE_MS = 10;
 
@@ -159,8 +160,9 @@ type SaveMessage = Extract<ToWriter, { type: 'save' }>;
 async function saveGroup(store: Store, first: SaveMessage): Promise<void> {
   const members: SaveMessage[] = [];
   const encoded: Encoded[] = [];
+  const began = performance.now();
   try {
-    for (let next: SaveMessage | undefined = first; next; next = nextSave(store, members.length)) {
+    for (let next: SaveMessage | undefined = first; next; next = nextSave(began)) {
       members.push(next);
       encoded.push(await encode(store, next));
     }
@@ -183,13 +185,14 @@ async function saveGroup(store: Store, first: SaveMessage): Promise<void> {
 }
 
 /** The save that is next in the queue, if the open commit may take it in. */
-function nextSave(store: Store, members: number): SaveMessage | undefined {
+function nextSave(began: number): SaveMessage | undefined {
+  if (performance.now() - began > GROUP_MS) return undefined;
   drain();
   while (queue[0] && (queue[0].type === 'segments' || queue[0].type === 'layout')) {
     configure(queue.shift() as Configuration);
   }
   const next = queue[0];
-  if (next?.type !== 'save' || members >= GROUP_SAVES || store.pendingBytes > GROUP_BYTES) return undefined;
+  if (next?.type !== 'save') return undefined;
   queue.shift();
   return next;
 }
