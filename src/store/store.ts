@@ -293,11 +293,6 @@ export class Store {
     return { ...stored, patched: true };
   }
 
-  /** Bytes appended since the last commit. */
-  get pendingBytes(): number {
-    return this.#writer?.pendingBytes ?? 0;
-  }
-
   /** A promise where the caller has to wait for the disk before putting `bytes` more. */
   makeRoom(bytes: number): Promise<void> | undefined {
     return this.#writer?.makeRoom(recordBytes(bytes));
