@@ -1,12 +1,12 @@
 /** Reads records by id or location, decodes them, and checks the raw bytes against the id. */
 
-import { SnapError } from '../base/errors.js';
+import { isSnapError, SnapError } from '../base/errors.js';
 import { asChunkId, CHUNK_ID_BYTES, type ChunkId } from '../base/ids.js';
 import { chunkIdOf } from '../chunker/ids.js';
 import type { Encoding } from '../compress/encoding.js';
 import type { Location } from '../format/pack.js';
 import { applyPatch } from '../format/patch.js';
-import { checkUnderstood, Filter, RecordFlag, type RecordType } from '../format/record.js';
+import { checkUnderstood, Filter, MAX_RECORD_BYTES, RecordFlag, RecordType } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
 import { damaged, type Packs } from './packs.js';
 
@@ -14,16 +14,24 @@ export class RecordReader {
   readonly #packs: Packs;
   readonly #encoding: Encoding;
   readonly #locate: (id: ChunkId) => Location | undefined;
+  readonly #onDamaged: (id: ChunkId) => void;
 
-  constructor(packs: Packs, encoding: Encoding, locate: (id: ChunkId) => Location | undefined) {
+  /** `onDamaged` hears of every chunk and page whose record cannot be read. */
+  constructor(
+    packs: Packs,
+    encoding: Encoding,
+    locate: (id: ChunkId) => Location | undefined,
+    onDamaged: (id: ChunkId) => void,
+  ) {
     this.#packs = packs;
     this.#encoding = encoding;
     this.#locate = locate;
+    this.#onDamaged = onDamaged;
   }
 
-  /** The raw bytes of a record. */
-  read(id: ChunkId, type: RecordType): Buffer {
-    const location = this.#find(id, type);
+  /** The raw bytes of a chunk or page. */
+  read(id: ChunkId): Buffer {
+    const location = this.#find(id);
     const target = Buffer.allocUnsafeSlow(location.rawLength);
     this.#decode(id, location, target);
     return target;
@@ -37,8 +45,8 @@ export class RecordReader {
   }
 
   /** Fills `target`, whose length must be the record's. */
-  readInto(id: ChunkId, type: RecordType, target: Buffer): void {
-    const location = this.#find(id, type);
+  readInto(id: ChunkId, target: Buffer): void {
+    const location = this.#find(id);
     if (location.rawLength !== target.length) {
       throw damaged(location.pack, location.offset, 'a chunk has another length than its page says');
     }
@@ -54,29 +62,44 @@ export class RecordReader {
     }
   }
 
-  #find(id: ChunkId, type: RecordType): Location {
+  /**
+   * Where the record with this id lies, and that it may be one. A chunk may be found as a page and a page as a chunk:
+   * the id says what the bytes are, and a state may well hold the bytes of a page.
+   */
+  #find(id: ChunkId): Location {
     const location = this.#locate(id);
     if (!location) {
       throw new SnapError('SNAP_CORRUPT', `chunk ${id.toString('hex', 0, 8)} is in none of the packs`);
     }
-    if (location.type !== type) {
-      throw damaged(location.pack, location.offset, 'a record has another type than expected');
+    const { pack, offset, type, rawLength, storedLength } = location;
+    if (type !== RecordType.chunk && type !== RecordType.page) {
+      throw damaged(pack, offset, 'a record has another type than expected');
+    }
+    // A location is as trustworthy as the index or footer it comes from: bounded before anything is allocated.
+    if (rawLength > MAX_RECORD_BYTES || storedLength > MAX_RECORD_BYTES || !Number.isSafeInteger(offset)) {
+      throw damaged(pack, 0, 'a record has an impossible length');
     }
     return location;
   }
 
   #decode(id: ChunkId, location: Location, target: Buffer): void {
     try {
-      const stored = this.#packs.readStored(location, id, false);
-      checkUnderstood({ ...location, sequence: 0, writer: EMPTY, id, check: EMPTY });
-      if (location.filter === Filter.patch) this.#patch(location, Buffer.from(stored), target);
-      else this.#encoding.decode(location.codec, stored, target);
+      this.#decodeUnchecked(id, location, target);
+      if (!chunkIdOf(target).equals(id)) {
+        throw damaged(location.pack, location.offset, 'the bytes are not those that were stored');
+      }
     } catch (error) {
-      throw toSnapError(error, `reading pack ${location.pack}`);
+      const typed = toSnapError(error, `reading pack ${location.pack}`);
+      if (isSnapError(typed, 'SNAP_CORRUPT')) this.#onDamaged(id);
+      throw typed;
     }
-    if (!chunkIdOf(target).equals(id)) {
-      throw damaged(location.pack, location.offset, 'the bytes are not those that were stored');
-    }
+  }
+
+  #decodeUnchecked(id: ChunkId, location: Location, target: Buffer): void {
+    const stored = this.#packs.readStored(location, id, false);
+    checkUnderstood({ ...location, sequence: 0, writer: EMPTY, id, check: EMPTY });
+    if (location.filter === Filter.patch) this.#patch(location, Buffer.from(stored), target);
+    else this.#encoding.decode(location.codec, stored, target);
   }
 
   /** A base is never a patch itself, so this goes one level deep. */
@@ -86,11 +109,12 @@ export class RecordReader {
     if ((location.flags & RecordFlag.hasBase) === 0 || stored.length < patchStart) {
       throw damaged(pack, offset, 'a patch without a base');
     }
-    const base = this.#find(asChunkId(stored.subarray(0, CHUNK_ID_BYTES)), location.type);
+    const baseId = asChunkId(stored.subarray(0, CHUNK_ID_BYTES));
+    const base = this.#find(baseId);
     if (base.filter !== Filter.none) throw damaged(pack, offset, 'the base of a patch is a patch');
     const patch = Buffer.allocUnsafe(Math.min(stored.readUInt32LE(CHUNK_ID_BYTES), location.rawLength * 2));
     this.#encoding.decode(location.codec, stored.subarray(patchStart), patch);
-    const baseBytes = this.read(asChunkId(stored.subarray(0, CHUNK_ID_BYTES)), location.type);
+    const baseBytes = this.read(baseId);
     applyPatch(baseBytes, patch, location.rawLength).copy(target);
   }
 }

@@ -9,9 +9,11 @@
  * because ids in it may belong to records that were rolled back.
  */
 
+import { SnapError } from '../base/errors.js';
 import type { ChunkId } from '../base/ids.js';
-import { decodePage, type Entry, EntryList, PAGE_ENTRIES } from '../format/page.js';
+import { decodePage, ENTRY_BYTES, type Entry, EntryList, PAGE_ENTRIES } from '../format/page.js';
 import { Chunking, ROOT_ENTRIES, type Tree } from '../format/tree.js';
+import { checkFits } from './limits.js';
 import type { PatchBase, Store } from './store.js';
 
 export class RegionTree {
@@ -27,12 +29,21 @@ export class RegionTree {
     this.chunkBytes = chunkBytes;
   }
 
-  /** The tree as an earlier save of this or another process left it. */
+  /**
+   * The tree as an earlier save of this or another process left it. It has to be one that this class could have made:
+   * pages that are shared would let a small hostile store describe more chunks than memory holds.
+   */
   static load(store: Store, tree: Tree): RegionTree {
+    checkFits(Math.ceil(tree.byteLength / tree.chunkBytes) * ENTRY_BYTES);
+    if (tree.chunking !== Chunking.fixed) throw misshapen();
     const loaded = new RegionTree(tree.chunkBytes);
     loaded.#byteLength = tree.byteLength;
     let entries = tree.entries;
     for (let height = tree.height; height >= 0; height--) {
+      const full = tree.chunkBytes * PAGE_ENTRIES ** height;
+      for (const [index, { byteLength }] of entries.entries()) {
+        if (byteLength !== Math.min(full, tree.byteLength - index * full)) throw misshapen();
+      }
       loaded.#levels[height] = listOf(entries);
       loaded.#changed[height] = new Set();
       loaded.#bases[height] = [];
@@ -181,6 +192,10 @@ export function readRegion(store: Store, tree: Tree, target: Buffer): void {
   visitChunks(store, tree, (id, offset, byteLength) => {
     store.readChunk(id, target.subarray(offset, offset + byteLength));
   });
+}
+
+function misshapen(): SnapError {
+  return new SnapError('SNAP_CORRUPT', 'a tree does not have the shape of a region cut into equal chunks');
 }
 
 function listOf(entries: readonly Entry[]): EntryList {

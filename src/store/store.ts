@@ -106,6 +106,8 @@ export class Store {
   #lastPack: { number: number; end: number };
   /** Packs that were deleted while the store was open: nothing may be built on what they held. */
   readonly #lostPacks = new Set<number>();
+  /** Chunks and pages found damaged: to be written again by the next save that holds them. */
+  readonly #unreadable = new Set<string>();
   /** What opening found wrong. */
   #damage: readonly Damage[] = [];
   #uncommitted = new Map<string, Location>();
@@ -160,7 +162,12 @@ export class Store {
     const compression = options.compression;
     const compressor = findCompressor(compression ? compression.level : DEFAULT_LEVEL);
     this.#encoding = new Encoding(compressor, compression !== false);
-    this.#reader = new RecordReader(this.#packs, this.#encoding, (id) => this.locate(id));
+    this.#reader = new RecordReader(
+      this.#packs,
+      this.#encoding,
+      (id) => this.locate(id),
+      (id) => this.#unreadable.add(chunkKey(id)),
+    );
     this.#index = this.#newIndex(memoryKeyValues());
     this.#chain = { sequence: 1, commitNumber: 0, commitId: EMPTY_ID };
     this.#lastPack = { number: 0, end: 0 };
@@ -217,14 +224,21 @@ export class Store {
     return undefined;
   }
 
+  /** Where a chunk or page lies that a new snapshot may rely on. */
+  #known(id: ChunkId): Location | undefined {
+    const key = chunkKey(id);
+    if (this.#unreadable.has(key)) return this.#uncommitted.get(key);
+    return this.locate(id);
+  }
+
   /** The raw bytes of a page, checked against its id. */
   readPage(id: ChunkId): Buffer {
-    return this.#reader.read(id, RecordType.page);
+    return this.#reader.read(id);
   }
 
   /** Fills `target` with a chunk, checked against its id; `target` must have the chunk's length. */
   readChunk(id: ChunkId, target: Buffer): void {
-    this.#reader.readInto(id, RecordType.chunk, target);
+    this.#reader.readInto(id, target);
   }
 
   /** True where a page is stored in full, so that another may be a patch of it. */
@@ -270,7 +284,7 @@ export class Store {
    * Appends a chunk unless it is known. The id may be given where the caller has it already.
    */
   putChunk(raw: Buffer, id: ChunkId = chunkIdOf(raw)): Stored {
-    if (this.locate(id)) return { id, written: 0 };
+    if (this.#known(id)) return { id, written: 0 };
     const { codec, stored } = this.#encoding.encode(raw);
     return this.#append(RecordType.chunk, id, raw.length, codec, Filter.none, 0, [stored]);
   }
@@ -278,9 +292,9 @@ export class Store {
   /** Appends a page unless it is known: as a patch of `base` where that is much smaller. */
   putPage(raw: Buffer, base: PatchBase | undefined): Stored & { patched: boolean } {
     const id = chunkIdOf(raw);
-    const known = this.locate(id);
+    const known = this.#known(id);
     if (known) return { id, written: 0, patched: known.filter !== Filter.none };
-    const patch = base && makePatch(base.raw, raw, raw.length >>> 1);
+    const patch = base && this.#known(base.id) && makePatch(base.raw, raw, raw.length >>> 1);
     if (!base || !patch) {
       const stored = this.#append(RecordType.page, id, raw.length, Codec.raw, Filter.none, 0, [raw]);
       return { ...stored, patched: false };
@@ -328,6 +342,7 @@ export class Store {
     }
     this.#lastPack = { number: writer.number, end: writer.durableEnd };
     this.#index.apply(this.#records);
+    if (this.#unreadable.size > 0) for (const { id } of this.#records) this.#unreadable.delete(chunkKey(id));
     this.#records = [];
     this.#uncommitted.clear();
     void this.#index.flush();
