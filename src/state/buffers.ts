@@ -71,14 +71,15 @@ let ordinaryAnswer: string | undefined;
  * it twice in its transfer list brings out: an ordinary buffer is refused as a duplicate, before anything is
  * transferred; the pool is refused for itself (Node >= 21) or passed over (Node 20). What an ordinary buffer is
  * told is asked of one, so that no wording is relied upon.
- * WebAssembly memory is not transferable either; it comes in whole pages, which the pool does not.
+ * WebAssembly memory is not transferable either; it comes in whole pages, which the pool does not, unless the program
+ * chose such a size for it (Node 20 has 8 KiB, Node 26 64 KiB and 64 bytes).
  */
 export function isPool(buffer: ArrayBuffer): boolean {
   const known = pools.get(buffer);
   if (known !== undefined) return known;
   const byteLength = bufferLength.call(buffer);
   let pool = false;
-  if (byteLength % WASM_PAGE_BYTES !== 0 || byteLength === Buffer.poolSize) {
+  if (byteLength % WASM_PAGE_BYTES !== 0 || byteLength === Buffer.allocUnsafe(1).buffer.byteLength) {
     ordinaryAnswer ??= transferAnswer(new ArrayBuffer(8));
     pool = transferAnswer(buffer) !== ordinaryAnswer;
   }

@@ -279,6 +279,12 @@ test('a class with private fields needs encode and decode, and is told so', () =
     // A '#' in text is no field: #aabbcc
     color = '#aabbcc';
     other = `#${1 + 1}`;
+    text = `
+      #template = 1;
+      /* " */`;
+    /*
+      #comment = 1; */
+    quoted = ';#string;';
     static #count = 0;
     static count(): number {
       return Plain.#count;

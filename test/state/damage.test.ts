@@ -253,7 +253,7 @@ test('what this runtime cannot make is unsupported, not a crash', () => {
   assert.equal(survive(skeletonOf(0x38, 0x0a, 4, 'Evil', 0, 0x24, 0)), 'SNAP_UNSUPPORTED');
   assert.equal(survive(skeletonOf(0x38, 0x0a, 9, '__proto__', 0, 0x24, 0)), 'SNAP_UNSUPPORTED');
   assert.equal(survive(skeletonOf(0x38, 0x0a, 5, 'Cells', 0, 0x24, 0)), 'SNAP_UNSUPPORTED');
-  const endless = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f];
+  const endless = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f];
   assert.equal(survive(skeletonOf(0x2e, 2, 0, ...endless)), 'SNAP_TOO_LARGE');
 });
 

@@ -179,6 +179,40 @@ test('a view that lies elsewhere on its buffer is made anew on the live buffer',
   assert.equal(live.window.buffer, buffer);
 });
 
+test('a view of the same length at another place of its buffer is made anew', () => {
+  const make = (offset: number) => {
+    const buffer = new ArrayBuffer(4000);
+    return { whole: new Uint8Array(buffer).fill(offset), window: new Float64Array(buffer, offset, 10) };
+  };
+  const live = make(0);
+  const { whole } = live;
+  load(save(make(80)), [], { into: live });
+  assertSame(live, make(80));
+  assert.equal(live.whole, whole);
+});
+
+test('an encoded instance whose data leads back to what encloses it', () => {
+  class Child {
+    owner: unknown;
+    static [snapEncode](child: Child): unknown {
+      return { owner: child.owner, own: [1] };
+    }
+    static [snapDecode](data: { owner: unknown; own: number[] }): Child {
+      assert.deepEqual(data.own, [1]);
+      return Object.assign(new Child(), { owner: data.owner });
+    }
+  }
+  const make = (n: number) => {
+    const owner = { n, inner: { child: new Child() } };
+    owner.inner.child.owner = owner;
+    return owner;
+  };
+  const live = make(1);
+  const { inner } = live;
+  load(save(make(2), [Child]), [Child], { into: live });
+  assert.deepEqual([live.n, live.inner === inner, inner.child.owner === live], [2, true, true]);
+});
+
 test('instances of registered classes keep their identity', () => {
   class Body {
     v = new Float64Array(3);

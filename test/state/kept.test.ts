@@ -346,6 +346,15 @@ test('a growable SharedArrayBuffer stays growable, with its tracking views', () 
   assert.deepEqual([restored.tracking.length, restored.fixed.length], [1024, 512]);
 });
 
+test('a property given to a long typed array or array between two saves is kept, or refused', () => {
+  for (const list of [new Float64Array(5000), Buffer.alloc(5000), new Array(5000).fill(0.5)]) {
+    assertSame(roundTrip({ list }), { list });
+    Object.assign(list, { unit: 'K' });
+    assertSame(roundTrip({ list }), { list });
+    assertSame(roundTrip({ list }).list, list);
+  }
+});
+
 test('what comes back is the real thing: internal slots, not look-alikes', () => {
   const restored = roundTrip({
     error: new RangeError('x'),

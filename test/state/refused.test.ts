@@ -35,8 +35,11 @@ function nodeError(): unknown {
   }
 }
 const realm = createContext({});
-const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => object } })
-  .WebAssembly;
+const { Memory, Module } = (
+  globalThis as unknown as {
+    WebAssembly: { Memory: { prototype: object }; Module: new (bytes: Uint8Array) => object };
+  }
+).WebAssembly;
 
 /** Each is put at `state.solver.it` and must be named there. */
 const refused: [name: string, make: () => unknown, says: RegExp][] = [
@@ -121,6 +124,17 @@ const refused: [name: string, make: () => unknown, says: RegExp][] = [
     () => new Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])),
     /is a Module: rebuild it/,
   ],
+  [
+    'look-alikes of boxed primitives',
+    () => Object.create(String.prototype),
+    /has the prototype of String but is no String/,
+  ],
+  ['look-alikes of dates', () => Object.create(Date.prototype), /but is no Date/],
+  ['look-alikes of regular expressions', () => Object.create(RegExp.prototype), /but is no RegExp/],
+  ['look-alikes of Sets', () => Object.create(Set.prototype), /but is no Set/],
+  ['look-alikes of DataViews', () => Object.create(DataView.prototype), /but is no DataView/],
+  ['look-alikes of buffers', () => Object.create(ArrayBuffer.prototype), /ArrayBuffer/],
+  ['look-alikes of memories', () => Object.create(Memory.prototype), /Memory/],
   ['look-alikes of Maps', () => Object.create(Map.prototype), /has the prototype of Map but is no Map/],
   [
     'look-alikes of arrays',
@@ -321,7 +335,17 @@ test('a refused encode leaves nothing behind', () => {
   const before = encoder.encode(good).skeleton.slice();
   for (const [, make] of refused) {
     assert.throws(() =>
-      encoder.encode({ deep: [{ u: new Float64Array(999), text: 'some text' }, new Map([[1, make()]])] }),
+      encoder.encode({
+        deep: [
+          { u: new Float64Array(999), text: 'some text' },
+          new Map([
+            [1, make()],
+            [2, 3],
+          ]),
+          'rest',
+        ],
+        after: 1,
+      }),
     );
     const { skeleton, regions } = encoder.encode(good);
     assert.deepEqual(skeleton.slice(), before);

@@ -59,6 +59,11 @@ test('regions are named wherever they are', () => {
   );
 });
 
+test('own properties of a view and a class around it add nothing to the name of its region', () => {
+  const view = Object.assign(new Float64Array(500), { unit: { of: 'K' } });
+  assert.deepEqual(named({ grid: [view] }), [['grid[0]', 'Float64Array', 4000]]);
+});
+
 test('a region is live memory, not a copy', () => {
   const u = new Float64Array(1000);
   const encoder = new StateEncoder(new ClassRegistry());
