@@ -5,9 +5,17 @@ import type { Content } from './saved.js';
 
 /** Places and sizes are fractions, so that an action makes sense whatever came before it. */
 export type Action =
-  | { do: 'save'; run: string; edit: number; tag?: string }
+  | {
+      do: 'save';
+      run: string;
+      edit: number;
+      tag?: string /** Restores this one before committing. */;
+      restoring?: number;
+    }
   | { do: 'tag' | 'untag'; name: string; pick: number }
   | { do: 'forget' | 'unforget' | 'restore'; pick: number }
+  /** Somebody opens the store for reading beside its owner. */
+  | { do: 'beside' }
   | { do: 'reopen' };
 
 export const RUNS = ['alpha', 'beta'];
@@ -21,13 +29,15 @@ export function generateAction(random: Random): Action {
   const roll = random.next();
   if (roll < 0.55) {
     const tag = random.chance(0.25) ? { tag: random.pick(TAGS) } : {};
-    return { do: 'save', run: random.pick(RUNS), edit: random.below(0x1_0000_0000), ...tag };
+    const restoring = random.chance(0.1) ? { restoring: random.next() } : {};
+    return { do: 'save', run: random.pick(RUNS), edit: random.below(0x1_0000_0000), ...tag, ...restoring };
   }
   if (roll < 0.65) return { do: 'tag', name: random.pick(TAGS), pick: random.next() };
   if (roll < 0.69) return { do: 'untag', name: random.pick(TAGS), pick: 0 };
   if (roll < 0.77) return { do: 'forget', pick: random.next() };
   if (roll < 0.82) return { do: 'unforget', pick: random.next() };
-  if (roll < 0.9) return { do: 'restore', pick: random.next() };
+  if (roll < 0.88) return { do: 'restore', pick: random.next() };
+  if (roll < 0.91) return { do: 'beside' };
   return { do: 'reopen' };
 }
 

@@ -159,7 +159,7 @@ export class Session {
   async #perform(action: Action): Promise<void> {
     switch (action.do) {
       case 'save':
-        return this.#save(action.run, action.edit, action.tag);
+        return this.#save(action);
       case 'tag':
       case 'untag': {
         const id = action.do === 'tag' ? this.#pick(action.pick) : undefined;
@@ -176,6 +176,8 @@ export class Session {
       }
       case 'restore':
         return this.#restore(action.pick);
+      case 'beside':
+        return this.#readBeside();
       case 'reopen':
         await this.close();
         await this.open();
@@ -183,7 +185,7 @@ export class Session {
     }
   }
 
-  async #save(run: string, edit: number, tag: string | undefined): Promise<void> {
+  async #save({ run, edit, tag, restoring }: Extract<Action, { do: 'save' }>): Promise<void> {
     const before = this.#contents.get(run) ?? freshContent(this.#options.shape ?? SMALL, new Random(edit));
     const content = edited(before, edit);
     this.#contents.set(run, content);
@@ -196,6 +198,7 @@ export class Session {
       const base = last ?? (await this.#newestOf(run));
       lineage = await putSnapshot(this.store, { id, run, content }, base, this.#chunkBytes, this.#step++);
       if (tag) this.store.putTag(tag, id);
+      if (restoring !== undefined) this.#restore(restoring);
       if (base.id && this.#random.chance(0.3)) this.store.putTiming(base.id, this.#step);
     });
     this.#lineages.set(run, lineage);
@@ -231,6 +234,26 @@ export class Session {
   #pick(fraction: number): SnapshotId | undefined {
     const ids = [...this.model.snapshots.keys()];
     return ids[Math.floor(fraction * ids.length)];
+  }
+
+  /** A reader sees everything that was acknowledged, and takes nothing of what the owner does. */
+  async #readBeside(): Promise<void> {
+    const files = this.disk.openFiles;
+    const reader = await Store.open({
+      io: this.disk,
+      directory: STORE,
+      create: false,
+      readOnly: true,
+      compression: false,
+      onWarning: (warning) => this.warnings.push(warning),
+      simulated: true,
+    });
+    try {
+      await this.model.clone().settle(reader);
+    } finally {
+      await reader.close();
+    }
+    assert.equal(this.disk.openFiles, files, 'a reader leaves files open');
   }
 
   #restore(fraction: number): void {
