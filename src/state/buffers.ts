@@ -71,8 +71,9 @@ let ordinaryAnswer: string | undefined;
  * it twice in its transfer list brings out: an ordinary buffer is refused as a duplicate, before anything is
  * transferred; the pool is refused for itself (Node >= 21) or passed over (Node 20). What an ordinary buffer is
  * told is asked of one, so that no wording is relied upon.
- * WebAssembly memory is not transferable either; it comes in whole pages, which the pool does not, unless the program
- * chose such a size for it (Node 20 has 8 KiB, Node 26 64 KiB and 64 bytes).
+ * WebAssembly memory is not transferable either. It comes in whole pages, which the pool does not, unless it happens
+ * to have the length of one (8 KiB in Node 20, 64 KiB in 24, 64 KiB and 64 bytes in 26): then nothing tells them apart,
+ * and the answer is the likelier one.
  */
 export function isPool(buffer: ArrayBuffer): boolean {
   const known = pools.get(buffer);

@@ -9,7 +9,7 @@
 
 import { types } from 'node:util';
 import type { RegionKind } from '../format/kinds.js';
-import { bufferFacts, isDetached, isLengthTracking, isPool } from './buffers.js';
+import { type BufferFacts, bufferFacts, isDetached, isLengthTracking, isPool } from './buffers.js';
 import type { Encoding } from './encoding.js';
 import {
   type AnyBuffer,
@@ -53,7 +53,7 @@ export function writeView(encoding: Encoding, value: object, type: number): void
   encoding.number(value);
   sink.u8(tag.T_VIEW);
   sink.u8(type);
-  if (type === VIEW_BUFFER && (offset > 0 || unused > 0) && !facts.shared && isPool(buffer as ArrayBuffer)) {
+  if (type === VIEW_BUFFER && (offset > 0 || unused > 0) && isForeignPool(encoding, buffer, facts)) {
     sink.u8(0);
     sink.varint(0);
     sink.varint(length);
@@ -68,6 +68,17 @@ export function writeView(encoding: Encoding, value: object, type: number): void
   sink.varint(offset);
   if (!tracking) sink.varint(length);
   writeBuffer(encoding, buffer, viewKind(type));
+}
+
+/** True for Node's pool, unless the state holds it for another reason too. */
+function isForeignPool(
+  encoding: Encoding,
+  buffer: AnyBuffer,
+  { shared, resizable, byteLength }: BufferFacts,
+): boolean {
+  if (shared || resizable || !isPool(buffer as ArrayBuffer) || encoding.hasMet(buffer)) return false;
+  if (byteLength % tag.WASM_PAGE_BYTES === 0) encoding.taken.add(buffer);
+  return true;
 }
 
 /** Undefined where the view is out of its buffer's bounds or the buffer is detached. */
@@ -158,6 +169,13 @@ export function writeMemory(encoding: Encoding, memory: object): void {
     throw encoding.refusal(memory);
   }
   refuseProperties(encoding, memory, 'WebAssembly.Memory');
+  if (encoding.taken.has(buffer)) {
+    throw refuse(
+      encoding.frames.path(),
+      'comes after a Buffer over its bytes',
+      'put the memory before it in the state',
+    );
+  }
   encoding.number(memory);
   encoding.sink.u8(tag.T_MEMORY);
   writeBuffer(encoding, buffer, 'WebAssembly.Memory');

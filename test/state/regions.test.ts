@@ -4,7 +4,7 @@ import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import { ClassRegistry, decodeState, inspectSkeleton, StateEncoder } from '../../src/state/index.js';
 import { assertSame } from './same.js';
-import { load, roundTrip, save, sources } from './trips.js';
+import { assertRefused, load, roundTrip, save, sources } from './trips.js';
 
 const named = (state: unknown, inlineBytes?: number) =>
   save(state, [], inlineBytes).regions.map(({ path, kind, bytes }) => [path, kind, bytes.byteLength]);
@@ -147,13 +147,30 @@ test("a Buffer over part of a buffer of one's own shares it, even where the pool
   }
 });
 
+const { Memory } = (
+  globalThis as unknown as { WebAssembly: { Memory: new (o: object) => { buffer: ArrayBuffer } } }
+).WebAssembly;
+
 test('a Buffer over WebAssembly memory is not taken for one from the pool', () => {
-  const { Memory } = (
-    globalThis as unknown as { WebAssembly: { Memory: new (o: object) => { buffer: ArrayBuffer } } }
-  ).WebAssembly;
-  const memory = new Memory({ initial: 1 });
-  assert.deepEqual(named({ cut: Buffer.from(memory.buffer, 0, 100) }), [['cut', 'bytes', 65536]]);
+  const two = new Memory({ initial: 2 });
+  assert.deepEqual(named({ cut: Buffer.from(two.buffer, 0, 100) }), [['cut', 'bytes', 131_072]]);
 });
+
+test('even a memory of the length of the pool never silently loses a Buffer over it', () => {
+  // A page is just what the pool of Node 24 has: nothing tells the two apart but the memory itself.
+  const one = new Memory({ initial: 1 });
+  const cut = Buffer.from(one.buffer, 8, 100);
+  assert.deepEqual(named({ memory: one, cut }), [['memory', 'WebAssembly.Memory', 65_536]]);
+  try {
+    assert.deepEqual(named({ cut, memory: one }), [['cut', 'WebAssembly.Memory', 65_536]]);
+  } catch (error) {
+    assertRefused(() => raise(error), 'SNAP_UNSUPPORTED', 'memory', /put the memory before it/);
+  }
+});
+
+function raise(error: unknown): never {
+  throw error;
+}
 
 test('regions come in the order of the state, and an encoder forgets them', () => {
   const encoder = new StateEncoder(new ClassRegistry());
