@@ -173,10 +173,11 @@ export function decodeHeader(source: Buffer, position: number): RecordHeader | H
   };
   const limit = header.type === RecordType.footer ? MAX_FOOTER_BYTES : MAX_RECORD_BYTES;
   if (header.rawLength > limit || header.storedLength > limit) return 'length';
+  if (!Number.isSafeInteger(header.sequence) || !Number.isSafeInteger(header.offset)) return 'number';
   return header;
 }
 
-export type HeaderFault = 'short' | 'magic' | 'checksum' | 'length';
+export type HeaderFault = 'short' | 'magic' | 'checksum' | 'length' | 'number';
 
 /** Refuses what a newer program may have written and this one would misread. */
 export function checkUnderstood(header: RecordHeader): void {

@@ -101,6 +101,7 @@ function isCleanState(value: unknown): value is CleanState {
 /** True where index and packs are exactly what the seal says. */
 export function sealHolds(io: Io, layout: Layout, state: CleanState, packs: Record<string, number>): boolean {
   if (JSON.stringify(packs) !== JSON.stringify(state.packs)) return false;
+  if (state.openPack > 0 && !(state.openEnd <= (packs[state.openPack] ?? 0))) return false;
   if (io.stat(layout.index)?.kind !== 'folder') return false;
   return hashIndex(io, layout) === state.index;
 }

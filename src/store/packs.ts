@@ -10,6 +10,7 @@ import {
   decodeHeader,
   HEADER_BYTES,
   MAX_FOOTER_BYTES,
+  MAX_RECORD_BYTES,
   RECORD_ALIGNMENT,
   type RecordHeader,
   RecordType,
@@ -107,6 +108,10 @@ export class Packs {
    */
   readStored(location: Location, id: ChunkId | undefined, check: boolean): Buffer {
     const { pack, offset, storedLength } = location;
+    // A location is as trustworthy as the index or footer it comes from: bounded before anything is allocated.
+    if (storedLength > MAX_RECORD_BYTES || !Number.isSafeInteger(offset)) {
+      throw damaged(pack, 0, 'a record has an impossible place or length');
+    }
     const length = HEADER_BYTES + storedLength;
     if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length);
     const bytes = this.#scratch.subarray(0, length);
@@ -138,6 +143,7 @@ export class Packs {
 
   /** The header at an offset, or undefined where there is none that verifies and belongs there. */
   headerAt(pack: number, offset: number): RecordHeader | undefined {
+    if (!Number.isSafeInteger(offset)) return undefined;
     const bytes = this.#scratch.subarray(0, HEADER_BYTES);
     if (this.#read(pack, bytes, offset) !== HEADER_BYTES) return undefined;
     const header = decodeHeader(bytes, 0);

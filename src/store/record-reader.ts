@@ -71,14 +71,11 @@ export class RecordReader {
     if (!location) {
       throw new SnapError('SNAP_CORRUPT', `chunk ${id.toString('hex', 0, 8)} is in none of the packs`);
     }
-    const { pack, offset, type, rawLength, storedLength } = location;
+    const { pack, offset, type, rawLength } = location;
     if (type !== RecordType.chunk && type !== RecordType.page) {
       throw damaged(pack, offset, 'a record has another type than expected');
     }
-    // A location is as trustworthy as the index or footer it comes from: bounded before anything is allocated.
-    if (rawLength > MAX_RECORD_BYTES || storedLength > MAX_RECORD_BYTES || !Number.isSafeInteger(offset)) {
-      throw damaged(pack, 0, 'a record has an impossible length');
-    }
+    if (rawLength > MAX_RECORD_BYTES) throw damaged(pack, offset, 'a record has an impossible length');
     return location;
   }
 

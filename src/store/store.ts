@@ -41,6 +41,8 @@ import type { Damage } from './scan.js';
 import { type Verification, type VerifyOptions, verification } from './verify.js';
 import { readCursor, writeCursor } from './verify-cursor.js';
 
+/** No honest store comes near: a thousand records a second for a hundred thousand years. */
+const HIGHEST_SEQUENCE = 2 ** 52;
 /** A pack is sealed when a commit has taken it past this. */
 const PACK_BYTES = 256 * MiB;
 
@@ -274,6 +276,12 @@ export class Store {
   /** Makes ready for appending: to be called before the first put of a save. */
   begin(): void {
     invariant(!this.readOnly, 'writing to a store opened for reading');
+    if (this.#chain.sequence > HIGHEST_SEQUENCE) {
+      throw new SnapError(
+        'SNAP_CORRUPT',
+        'this store has used up its numbers: its packs are damaged or forged',
+      );
+    }
     const writer = this.#writer;
     if (writer && !writer.broken && (writer.durableEnd < this.#packBytes || writer.pendingBytes > 0)) return;
     if (writer) this.#closePack(writer);
