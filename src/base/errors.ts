@@ -40,11 +40,12 @@ export interface SnapErrorFields {
 export class SnapError extends Error {
   override readonly name = 'SnapError';
   readonly code: SnapErrorCode;
-  readonly path?: string;
-  readonly snapshot?: string;
-  readonly pack?: number;
-  readonly offset?: number;
-  readonly pid?: number;
+  // Declared only: a field that is not known is not there at all.
+  declare readonly path?: string;
+  declare readonly snapshot?: string;
+  declare readonly pack?: number;
+  declare readonly offset?: number;
+  declare readonly pid?: number;
 
   constructor(code: SnapErrorCode, message: string, fields: SnapErrorFields = {}) {
     super(message, 'cause' in fields ? { cause: fields.cause } : undefined);
