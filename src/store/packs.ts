@@ -150,12 +150,9 @@ export class Packs {
     return typeof header !== 'string' && isAt(header, pack, offset) ? header : undefined;
   }
 
-  /** The number that the file of a pack gives itself in its first record, if that can be read. */
+  /** The number that the first record which can be read gives to the file of a pack, wherever that record is. */
   numberInside(pack: number): number | undefined {
-    const bytes = this.#scratch.subarray(0, HEADER_BYTES);
-    if (this.#read(pack, bytes, 0) !== HEADER_BYTES) return undefined;
-    const header = decodeHeader(bytes, 0);
-    return typeof header !== 'string' && header.offset === 0 ? header.pack : undefined;
+    return this.#findHeader(pack, 0, this.size(pack), () => true)?.pack;
   }
 
   /** Headers of the records from `start`, one after another, until one does not verify or `end` is reached. */
@@ -180,12 +177,21 @@ export class Packs {
 
   /** Offset of the next record at or after `start` that verifies, or undefined: the way past a damaged one. */
   resync(pack: number, start: number, end: number): number | undefined {
+    return this.#findHeader(pack, start, end, isAt)?.offset;
+  }
+
+  #findHeader(
+    pack: number,
+    start: number,
+    end: number,
+    accepts: (header: RecordHeader, pack: number, offset: number) => boolean,
+  ): RecordHeader | undefined {
     const window = Buffer.allocUnsafeSlow(Math.max(0, Math.min(SCAN_BYTES, end - start)));
     for (let from = start; from + HEADER_BYTES <= end; from += SCAN_BYTES - HEADER_BYTES) {
       const length = this.#read(pack, window.subarray(0, Math.min(window.length, end - from)), from);
       for (let at = 0; at + HEADER_BYTES <= length; at += RECORD_ALIGNMENT) {
         const header = decodeHeader(window.subarray(0, length), at);
-        if (typeof header !== 'string' && isAt(header, pack, from + at)) return from + at;
+        if (typeof header !== 'string' && accepts(header, pack, from + at)) return header;
       }
     }
     return undefined;

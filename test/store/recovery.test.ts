@@ -134,3 +134,15 @@ test('a pack under the name of another is left alone, and nothing is written bes
   await swapped.open();
   await swapped.settle();
 });
+
+test('a pack under the name of another is left alone even where its beginning cannot be read', async () => {
+  const first = await Session.begin({ seed: 1, packBytes: 1500 });
+  for (let edit = 1; edit < 12; edit++) await first.perform(save(edit));
+  const { disk } = first;
+  const bytes = Buffer.from(disk.contents(packPath(1))).fill(0, 0, 500);
+  disk.unplant(packPath(1));
+  disk.plant(packPath(9), bytes);
+  const next = new Session({ seed: 2, image: disk.image() });
+  await assert.rejects(next.open(), (error) => isSnapError(error, 'SNAP_CORRUPT'));
+  assert.ok(next.disk.contents(packPath(9)).equals(bytes));
+});
