@@ -11,6 +11,7 @@ import { formatBytes } from '../src/base/sizes.js';
 import { Snap } from '../src/index.js';
 import { folderBytes } from './support/disk.js';
 import { Appender, SMALL_APPEND } from './support/floors.js';
+import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
 import { runBench, showMillis, showPercent, showRatio, sleep, verdict } from './support/program.js';
 import { median, percentile, sum } from './support/samples.js';
 import { SmallHeat } from './support/states.js';
@@ -35,6 +36,7 @@ await runBench('commit', 'small states saved often', async ({ folder, samples, r
   let cpu: number[] = [];
   let append: number[] = [];
   let small: number[] = [];
+  let others = new OtherLoad();
   const rows = [];
   const marks = new Set([100, 1000, saves].filter((mark) => mark <= saves));
   for (let save = 1; save <= saves; save++) {
@@ -64,6 +66,7 @@ await runBench('commit', 'small states saved often', async ({ folder, samples, r
       'append p99': percentile(recent(append), 0.99),
       'durable / append': median(recent(durable)) / median(recent(append)),
       '4 KiB append p50': median(recent(small)),
+      'other processes': others.share(),
       'memory beyond idle': formatBytes(beyond),
       'after gc': formatBytes(collected() - idleBytes),
       '<= 100 MB': verdict(beyond <= 100e6),
@@ -72,6 +75,7 @@ await runBench('commit', 'small states saved often', async ({ folder, samples, r
     cpu = [];
     append = [];
     small = [];
+    others = new OtherLoad();
   }
   appender.close();
   await snap.close();
@@ -87,6 +91,7 @@ await runBench('commit', 'small states saved often', async ({ folder, samples, r
       { name: 'append p99', show: showMillis },
       { name: 'durable / append', show: showRatio },
       { name: '4 KiB append p50', show: showMillis },
+      { name: 'other processes', show: showPercent },
       { name: 'memory beyond idle' },
       { name: 'after gc' },
       { name: '<= 100 MB' },
@@ -94,6 +99,7 @@ await runBench('commit', 'small states saved often', async ({ folder, samples, r
     rows,
     'append: a plain write of as many bytes as the save stored, and fdatasync, every fifth save, in the same folder',
     `memory: resident set beyond that of this process with an idle open Snap (${formatBytes(idleBytes)}); the slots, 0.2 MB, are in it`,
+    OTHERS_NOTE,
   );
   report.section(
     `A loop of ${LOOP_STEPS} steps with a save every ${EVERY}`,
@@ -105,6 +111,7 @@ await runBench('commit', 'small states saved often', async ({ folder, samples, r
       { name: '<= 2 x' },
       { name: 'lost in save', show: showPercent },
       { name: 'loop against plain loop', show: showPercent },
+      { name: 'other processes', show: showPercent },
       { name: '<= 2 %' },
     ],
     [await measureLoop(join(folder, 'loop'), heat)],
@@ -119,6 +126,7 @@ async function measureLoop(folder: string, heat: SmallHeat) {
   const lost: number[] = [];
   const plainLoops: number[] = [];
   const savingLoops: number[] = [];
+  const others = new OtherLoad();
   for (let round = 0; round < 6; round++) {
     const plainMs = runPlain(heat);
     const snap = await Snap.open(`${folder}-${round}`);
@@ -145,6 +153,7 @@ async function measureLoop(folder: string, heat: SmallHeat) {
     '<= 2 x': verdict(ratio <= 2),
     'lost in save': median(lost),
     'loop against plain loop': slower,
+    'other processes': others.share(),
     '<= 2 %': verdict(median(lost) <= 0.02),
   };
 }

@@ -11,6 +11,7 @@ import { formatBytes, KiB, MiB } from '../src/base/sizes.js';
 import { Snap } from '../src/index.js';
 import { folderBytes, kernelWrittenBytes } from './support/disk.js';
 import { Appender, changedChunks, codecMillis, compressedBytes, WarmTarget } from './support/floors.js';
+import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
 import { runBench, showMillis, showPercent, showRatio, sleep, verdict } from './support/program.js';
 import { median, percentile, sum } from './support/samples.js';
 import { DATA, SmoothField } from './support/states.js';
@@ -80,6 +81,7 @@ await runBench(
 
     for (const { name, samples: usual, change } of PATTERNS) {
       for (let round = 0; round < 3; round++) await take(change);
+      const others = new OtherLoad();
       const taken: Sample[] = [];
       for (let sample = 0; sample < (samples ?? usual); sample++) {
         taken.push(await take(change));
@@ -87,7 +89,7 @@ await runBench(
         fullFloors.push(measureFullFloor(field, appender, taken.at(-1)?.compressedBytes ?? bytes));
       }
       if (name === 'everything') full.push(...taken);
-      rows.push(rowOf(name, taken));
+      rows.push({ ...rowOf(name, taken), 'other processes': others.share() });
     }
     appender.close();
     await snap.close();
@@ -104,11 +106,13 @@ await runBench(
         { name: 'cpu floor', show: showMillis },
         { name: 'cpu', show: showMillis },
         { name: 'cpu ratio', show: showRatio },
+        { name: 'other processes', show: showPercent },
         { name: 'both <= 3 x' },
       ],
       rows,
       `data: ${DATA}`,
       'cpu: user and system time of the whole process, from the call of save until the process rests again',
+      OTHERS_NOTE,
     );
     report.section(
       'Bytes written for it (means)',

@@ -20,6 +20,7 @@ import { Worker } from 'node:worker_threads';
 import { formatBytes, GiB, MiB } from '../src/base/sizes.js';
 import { Snap } from '../src/index.js';
 import { WarmTarget } from './support/floors.js';
+import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
 import { type Context, runBench, showMillis, showPercent, showRatio, verdict } from './support/program.js';
 import { median, percentile, seededRandom, summarize } from './support/samples.js';
 import { DATA, MemoryBound, SmallHeat, SmoothField } from './support/states.js';
@@ -57,6 +58,7 @@ await runBench('stall', 'how long a save holds the loop', async ({ folder, sampl
       { name: 'writer at work', show: showPercent },
       { name: 'slot free after', show: showMillis },
       { name: 'durable after', show: showMillis },
+      { name: 'other processes', show: showPercent },
       { name: 'p50 <= 1.15 x + 20 us' },
       { name: 'p99 <= 3 x p50' },
     ],
@@ -64,6 +66,7 @@ await runBench('stall', 'how long a save holds the loop', async ({ folder, sampl
     `data: ${DATA}; 1 % changed in one piece before each save`,
     '"writer at work": samples at which the save before was not durable yet when the measurement began',
     '"slot free after", "durable after": medians, from the return of a save',
+    OTHERS_NOTE,
   );
   report.section(
     'First save after `prepare`, each in a fresh process',
@@ -74,6 +77,7 @@ await runBench('stall', 'how long a save holds the loop', async ({ folder, sampl
       { name: 'first max', show: showMillis },
       { name: 'later p50', show: showMillis },
       { name: 'first / later', show: showRatio },
+      { name: 'other processes', show: showPercent },
       { name: 'first <= 1.5 x later' },
     ],
     firsts,
@@ -96,6 +100,7 @@ async function measureStall(folder: string, bytes: number, samples: number) {
   await warmUp(snap, field, target, kernel);
   const timing = await measureTiming(snap, field, target);
 
+  const others = new OtherLoad();
   const stalls: number[] = [];
   const copies: number[] = [];
   let atWork = 0;
@@ -129,6 +134,7 @@ async function measureStall(folder: string, bytes: number, samples: number) {
     await twin(phaseMs, savesFirst);
     await twin(phaseMs, !savesFirst);
   }
+  const otherShare = others.share();
   await snap.close();
 
   const stall = summarize(stalls);
@@ -147,6 +153,7 @@ async function measureStall(folder: string, bytes: number, samples: number) {
     'writer at work': atWork / (2 * samples),
     'slot free after': timing.freeMs,
     'durable after': timing.durableMs,
+    'other processes': otherShare,
     'p50 <= 1.15 x + 20 us': verdict(stall.p50 <= 1.15 * copy.p50 + 0.02),
     'p99 <= 3 x p50': verdict(stall.p99 <= 3 * stall.p50),
   };
@@ -199,6 +206,7 @@ function settle({ durableMs }: Timing): Promise<void> {
 function measureFirst(folder: string, bytes: number) {
   const processes = bytes >= GiB ? 3 : bytes >= 64 * MiB ? 7 : 15;
   const program = fileURLToPath(new URL('./support/first-save.js', import.meta.url));
+  const others = new OtherLoad();
   const first: number[] = [];
   const later: number[] = [];
   for (let round = 0; round < processes; round++) {
@@ -216,6 +224,7 @@ function measureFirst(folder: string, bytes: number) {
     'first max': Math.max(...first),
     'later p50': median(later),
     'first / later': median(first) / median(later),
+    'other processes': others.share(),
     'first <= 1.5 x later': verdict(median(first) <= 1.5 * median(later)),
   };
 }
@@ -269,6 +278,7 @@ async function measureIterations({ folder, report, sizes }: Context): Promise<vo
       { name: 'mean ratio', show: showRatio },
       { name: 'plain p99', show: showMillis },
       { name: 'beside p99', show: showMillis },
+      { name: 'other processes', show: showPercent },
       { name: 'within' },
     ],
     rows,
@@ -281,6 +291,7 @@ interface IterationTimes {
   plain: number[];
   beside: number[];
   durable: number[];
+  otherShare: number;
 }
 
 async function iterationTimes(
@@ -290,7 +301,8 @@ async function iterationTimes(
   iterate: () => void,
   rounds: number,
 ): Promise<IterationTimes> {
-  const times: IterationTimes = { plain: [], beside: [], durable: [] };
+  const others = new OtherLoad();
+  const times: IterationTimes = { plain: [], beside: [], durable: [], otherShare: 0 };
   for (let round = 0; round < 50; round++) iterate();
   let expectedMs = 0;
   for (let round = 0; round <= rounds; round++) {
@@ -318,11 +330,12 @@ async function iterationTimes(
       else if (start >= quietAt) times.plain.push(end - start);
     }
   }
+  times.otherShare = others.share();
   return times;
 }
 
 function iterationRow(loop: string, changed: string, cores: string, times: IterationTimes, limit: number) {
-  const { plain, beside, durable } = times;
+  const { plain, beside, durable, otherShare } = times;
   const ratio = mean(beside) / mean(plain);
   return {
     loop,
@@ -336,6 +349,7 @@ function iterationRow(loop: string, changed: string, cores: string, times: Itera
     'mean ratio': ratio,
     'plain p99': percentile(plain, 0.99),
     'beside p99': percentile(beside, 0.99),
+    'other processes': otherShare,
     within: `${showRatio(limit)}: ${verdict(ratio <= limit)}`,
   };
 }
