@@ -18,12 +18,12 @@ test('a crash at every operation of generated programs', async (t) => {
         stagingBytes: random.pick([500, 2000, 8000]),
         compression: random.chance(0.2) && { level: 1 },
       };
-      const points = await crashPointsOf({ seed, ...options }, generateProgram(random, random.between(2, 6)));
+      const points = await crashPointsOf({ seed, ...options }, generateProgram(random, random.between(1, 5)));
       // A large state has a thousand writes; a share of them is as good.
       const share = Math.min(1, budget(40) / points.length);
       for (const point of points) {
         if (!random.chance(share)) continue;
-        await survive(point, pickCrash(random), random.below(2 ** 32), random.chance(0.3) ? 1 : 0, options);
+        await survive(point, pickCrash(random), random.below(2 ** 32), random.chance(0.25) ? 1 : 0, options);
       }
     });
   }

@@ -128,5 +128,5 @@ for (const [call, effect, second, secondEffect] of PAIRS) {
 
 /** Every call at first, then fewer and fewer. */
 function stepAfter(nth: number): number {
-  return Math.max(1, Math.floor(nth / budget(8)));
+  return Math.max(1, Math.floor(nth / budget(6)));
 }

@@ -60,7 +60,7 @@ class CutShort implements fc.AsyncCommand<Abstract, Real> {
     await session.perform(this.action);
     const { image, model } = point ?? pointOf(session, 'after the action');
     const found = diskAfter(image, this.crash, this.seed);
-    real.session = await Session.begin({ ...OPTIONS, seed: 1000 * ++real.processes, image: found, model });
+    real.session = await Session.begin({ ...OPTIONS, seed: 5000 + ++real.processes, image: found, model });
   }
 
   toString(): string {
@@ -110,6 +110,6 @@ test('a store does what a Map would, through any crashes', async () => {
       await real.session.settle();
       await real.session.close();
     }),
-    { numRuns: budget(120) },
+    { numRuns: budget(120), includeErrorInReport: true },
   );
 });

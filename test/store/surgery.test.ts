@@ -56,7 +56,7 @@ for (const sealed of [true, false]) {
     let cuts = 0;
     for (const [pack, bytes] of packsOf(small)) {
       const isLast = pack === Math.max(...small.copies.keys());
-      for (let length = 0; length < bytes.length; length += budget(1) > 1 ? 1 : isLast ? 5 : 13) {
+      for (let length = 0; length < bytes.length; length += budget(1) > 1 ? 1 : isLast ? 7 : 23) {
         const { refused, warnings } = await operate(small, `pack ${pack} cut to ${length}`, (disk) =>
           disk.plant(packPath(pack), Buffer.from(bytes.subarray(0, length))),
         );

@@ -100,8 +100,8 @@ export async function survive(
       if (round < again && random.chance(0.3)) {
         ({ image, model } = pointOf(session, 'after recovery'));
       } else {
-        if (random.chance(0.3)) await session.perform(generateAction(random));
-        await session.perform({ do: 'save', run: 'alpha', edit: random.below(1000) });
+        if (random.chance(0.2)) await session.perform(generateAction(random));
+        if (random.chance(0.6)) await session.perform({ do: 'save', run: 'alpha', edit: random.below(1000) });
         assert.deepEqual(session.failures, []);
         ({ image, model } = pointOf(session, 'after more work'));
       }
