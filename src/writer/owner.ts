@@ -118,7 +118,6 @@ export class Owner {
     });
     this.#worker.on('error', (error) => this.#break(error));
     this.#worker.on('exit', () => this.#break(new Error('it ended')));
-    this.#worker.unref();
     this.#port.on('message', (message: FromWriter) => {
       this.#lastTurn = performance.now();
       this.#take(message);
@@ -155,7 +154,7 @@ export class Owner {
   /** Counts a save that was sent, until it is durable or failed. */
   saveBegan(): void {
     this.#busy++;
-    if (this.#busy === 1) this.#port.ref();
+    if (this.#busy === 1) this.#keepAlive();
   }
 
   async request(client: number, method: string, args: unknown[], long: LongRequest = {}): Promise<unknown> {
@@ -246,14 +245,22 @@ export class Owner {
   }
 
   #settleRef(): void {
-    if (this.#busy === 0 && !this.#closing) this.#port.unref();
+    if (this.#busy > 0 || this.#closing) return;
+    this.#port.unref();
+    this.#worker.unref();
+  }
+
+  /** The thread too, not only its port: a thread that dies takes the port along, and its death has to be heard. */
+  #keepAlive(): void {
+    this.#port.ref();
+    this.#worker.ref();
   }
 
   #close(): Promise<void> {
     if (this.#broken) return Promise.resolve();
     this.#closing ??= new Promise<void>((resolve, reject) => {
       this.#closed = { resolve, reject };
-      this.#port.ref();
+      this.#keepAlive();
       this.send({ type: 'close' });
     });
     return this.#closing;

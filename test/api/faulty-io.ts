@@ -16,6 +16,7 @@ function trip(call: Fault['call'], path: string): void {
   const fault = JSON.parse(readFileSync(control, 'utf8')) as Fault;
   if (fault.call !== call || fault.times <= 0) return;
   writeFileSync(control, JSON.stringify({ ...fault, times: fault.times - 1 }));
+  if (fault.code === 'DIE') process.exit(9);
   throw Object.assign(new Error(`${fault.code}: made up by a test, ${call}`), { code: fault.code });
 }
 

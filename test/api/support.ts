@@ -69,7 +69,8 @@ export function ended(child: ChildProcess): Promise<Ended> {
 export interface Fault {
   /** Which call fails. */
   call: 'sync' | 'write' | 'open' | 'syncFolder' | 'truncate' | 'read';
-  code: 'EIO' | 'ENOSPC' | 'EMFILE';
+  /** `DIE`: the writer thread ends there and then. */
+  code: 'EIO' | 'ENOSPC' | 'EMFILE' | 'DIE';
   /** How many of them fail; then all is well again. */
   times: number;
 }
