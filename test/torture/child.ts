@@ -8,6 +8,7 @@ import { Snap } from '../../src/index.js';
 import { advance, initial, isWhole, randomFrom, type Tortured } from './state.js';
 
 export type Report =
+  | { type: 'ready' }
   | { type: 'durable'; id: string; step: number; check: string; tag: string | undefined }
   | { type: 'forgotten' | 'unforgotten'; id: string }
   | { type: 'wrong'; what: string };
@@ -20,6 +21,7 @@ const open = () => Snap.open(path, { [INTERNALS]: { packBytes: 300_000 } });
 let snap = await open();
 let state = await snap.resume(() => initial(Number(seedText)));
 if (!isWhole(state)) report({ type: 'wrong', what: `resumed a torn state at step ${state.step}` });
+report({ type: 'ready' });
 const known: { id: string; check: string }[] = [];
 
 for (;;) {

@@ -19,8 +19,10 @@ import { isWhole, randomFrom, type Tortured } from './state.js';
 
 /** After this many kills a new store is begun, so that a check stays quick. */
 const KILLS_PER_STORE = 25;
-/** Latest moment of a kill after the start of a child: its start takes about 150 ms of it. */
-const LATEST_KILL_MS = 500;
+/** Share of the kills that come while a child starts, opens and rebuilds; the others come when it saves. */
+const EARLY_SHARE = 0.25;
+/** Latest moment of a kill, after the start of a child or after it began to save. */
+const LATEST_KILL_MS = 400;
 /** Snapshots restored after each kill; all of them when the store is given up. */
 const CHECKED_AFTER_KILL = 8;
 
@@ -48,7 +50,8 @@ export async function torture(kills: number, seed: number, base: string): Promis
     const store = join(base, `store-${tally.stores++}`);
     const oracle: Oracle = { durable: new Map(), unsure: new Set() };
     for (let round = 0; round < KILLS_PER_STORE && tally.kills < kills; round++) {
-      await killOne(store, Math.floor(random() * 2 ** 31), random() * LATEST_KILL_MS, oracle, tally);
+      const plan = { early: random() < EARLY_SHARE, afterMs: random() * LATEST_KILL_MS };
+      await killOne(store, Math.floor(random() * 2 ** 31), plan, oracle, tally);
       tally.kills++;
       await check(store, oracle, CHECKED_AFTER_KILL, random, tally);
       if (tally.problems.length > 0) return tally;
@@ -60,8 +63,14 @@ export async function torture(kills: number, seed: number, base: string): Promis
   return tally;
 }
 
+interface KillPlan {
+  /** Count from the start of the child, not from when it begins to save. */
+  early: boolean;
+  afterMs: number;
+}
+
 /** Starts a child and kills it after a while, however far it is. */
-function killOne(store: string, seed: number, afterMs: number, oracle: Oracle, tally: Tally): Promise<void> {
+function killOne(store: string, seed: number, plan: KillPlan, oracle: Oracle, tally: Tally): Promise<void> {
   const started: ChildProcess = fork(child, [store, String(seed)], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
@@ -70,12 +79,18 @@ function killOne(store: string, seed: number, afterMs: number, oracle: Oracle, t
     stderr += data;
   });
   let killed = false;
-  const timer = setTimeout(() => {
-    killed = true;
-    started.kill('SIGKILL');
-  }, afterMs);
+  let timer: NodeJS.Timeout | undefined;
+  const killLater = () => {
+    timer = setTimeout(() => {
+      killed = true;
+      started.kill('SIGKILL');
+    }, plan.afterMs);
+  };
+  if (plan.early) killLater();
   started.on('message', (report: Report) => {
-    if (report.type === 'durable') oracle.durable.set(report.id, report);
+    if (report.type === 'ready') {
+      if (!plan.early) killLater();
+    } else if (report.type === 'durable') oracle.durable.set(report.id, report);
     else if (report.type === 'wrong') tally.problems.push(report.what);
     else if (report.type === 'forgotten') oracle.unsure.add(report.id);
     else oracle.unsure.delete(report.id);
@@ -148,6 +163,7 @@ async function main(): Promise<void> {
   console.log(
     `${tally.kills} kills of ${tally.stores} stores in ${seconds} s; ${tally.promised} snapshots promised, ${tally.restored} restored; lost or wrong: ${tally.problems.length}`,
   );
+  if (tally.promised === 0) tally.problems.push('no child was promised anything: nothing was tested');
   for (const problem of tally.problems) console.error(problem);
   if (tally.problems.length > 0) process.exitCode = 1;
   else if (values.store === undefined) rmSync(base, { recursive: true, force: true });
