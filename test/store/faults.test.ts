@@ -38,6 +38,7 @@ const PROGRAM: Action[] = [
   { do: 'forget', pick: 0.3 },
   { do: 'reopen' },
   { do: 'save', run: 'alpha', edit: 3 },
+  { do: 'abandon', run: 'beta', edit: 9 },
   { do: 'save', run: 'alpha', edit: 4 },
   { do: 'tag', name: 'good/one', pick: 0.9 },
 ];

@@ -146,3 +146,23 @@ test('a pack under the name of another is left alone even where its beginning ca
   await assert.rejects(next.open(), (error) => isSnapError(error, 'SNAP_CORRUPT'));
   assert.ok(next.disk.contents(packPath(9)).equals(bytes));
 });
+
+/** Perhaps somebody can still make something of it; and what is appended behind damage shares its fate. */
+test('a damaged pack is set aside with every byte of it', async () => {
+  const first = await Session.begin({ seed: 1 });
+  for (let edit = 1; edit < 4; edit++) await first.perform(save(edit));
+  const bytes = first.disk.contents(packPath(1));
+  const commits = recordsOf(bytes).filter(({ type }) => type === RecordType.commit);
+  for (const { offset } of commits) {
+    const disk = new SimulatedDisk(1, first.disk.image());
+    damage(disk, packPath(1), (copy) => flip(copy, offset - 20));
+    const damaged = disk.contents(packPath(1));
+    const next = new Session({ seed: 2, image: disk.image(), model: first.model });
+    await next.open();
+    assert.ok(next.warnings.some(({ kind }) => kind === 'damage'));
+    assert.ok(await next.perform(save(9)));
+    assert.ok(next.disk.contents(packPath(1)).equals(damaged));
+    assert.deepEqual(Object.keys(next.store.packSizes()), ['1', '2']);
+    await next.close();
+  }
+});

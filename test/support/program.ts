@@ -14,6 +14,8 @@ export type Action =
     }
   | { do: 'tag' | 'untag'; name: string; pick: number }
   | { do: 'forget' | 'unforget' | 'restore'; pick: number }
+  /** A save that is given up before its commit. */
+  | { do: 'abandon'; run: string; edit: number }
   /** Somebody opens the store for reading beside its owner. */
   | { do: 'beside' }
   | { do: 'reopen' };
@@ -38,6 +40,7 @@ export function generateAction(random: Random): Action {
   if (roll < 0.82) return { do: 'unforget', pick: random.next() };
   if (roll < 0.88) return { do: 'restore', pick: random.next() };
   if (roll < 0.91) return { do: 'beside' };
+  if (roll < 0.94) return { do: 'abandon', run: random.pick(RUNS), edit: random.below(0x1_0000_0000) };
   return { do: 'reopen' };
 }
 

@@ -160,6 +160,8 @@ export class Session {
     switch (action.do) {
       case 'save':
         return this.#save(action);
+      case 'abandon':
+        return this.#abandon(action.run, action.edit);
       case 'tag':
       case 'untag': {
         const id = action.do === 'tag' ? this.#pick(action.pick) : undefined;
@@ -202,6 +204,16 @@ export class Session {
       if (base.id && this.#random.chance(0.3)) this.store.putTiming(base.id, this.#step);
     });
     this.#lineages.set(run, lineage);
+  }
+
+  /** What was put may still be on its way to the disk when it is rolled back. */
+  async #abandon(run: string, edit: number): Promise<void> {
+    this.#lineages.clear();
+    const content = freshContent(this.#options.shape ?? SMALL, new Random(edit));
+    const id = this.#random.bytes(16).toString('hex') as SnapshotId;
+    this.store.begin();
+    await putSnapshot(this.store, { id, run, content }, NO_LINEAGE, this.#chunkBytes, this.#step);
+    await this.store.rollback();
   }
 
   async #newestOf(run: string): Promise<Lineage> {

@@ -344,8 +344,9 @@ class SimulatedFile implements IoFile {
     return length;
   }
 
+  /** Lands whenever the system gets to it: after anything that does not wait for it. */
   async writeBehind(source: Uint8Array, position: number): Promise<number> {
-    await Promise.resolve();
+    for (let turns = this.#disk.dice.pick([0, 1, 10, 200]); turns > 0; turns--) await undefined;
     return this.write(source, position);
   }
 
