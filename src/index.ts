@@ -11,7 +11,7 @@ export type { RestoreOptions } from './api/reading.js';
 export { Snap } from './api/snap.js';
 export type { SaveTicket } from './api/ticket.js';
 export { SnapError, type SnapErrorCode } from './base/errors.js';
-export type { RepairReport } from './store/repair.js';
+export type { RepairedPack, RepairOptions, RepairProgress, RepairReport } from './store/repair.js';
 export type { DamagedSnapshot, VerifyProgress } from './store/verify.js';
 export type { SnapshotInfo } from './writer/protocol.js';
 export type { ListFilter, RegionInfo, RunStats, SnapshotRef, StoreStats } from './writer/requests.js';

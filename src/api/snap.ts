@@ -21,7 +21,7 @@ import {
   snapName,
   snapVersion,
 } from '../state/index.js';
-import type { RepairReport } from '../store/repair.js';
+import type { RepairOptions, RepairReport } from '../store/repair.js';
 import { Owner } from '../writer/owner.js';
 import type { SnapshotInfo } from '../writer/protocol.js';
 import type { ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
@@ -110,15 +110,17 @@ export class Snap {
   }
 
   /**
-   * Rebuilds what can be rebuilt from the packs: the index, and the descriptor if it is gone. Takes the store
-   * for itself while it works.
+   * Makes a damaged store one in which everything that is listed restores whole: rebuilds the index (and the
+   * descriptor if it is gone), reads every byte, copies what is intact out of damaged packs, and renames those
+   * to `*.damaged`. Snapshots that cannot be restored any more are forgotten and told. Deletes nothing, and takes the
+   * store for itself while it works.
    *
-   * @throws SnapError SNAP_LOCKED, SNAP_NOT_FOUND, SNAP_IO
+   * @throws SnapError SNAP_LOCKED, SNAP_NOT_FOUND, SNAP_NO_SPACE, SNAP_IO; AbortError
    */
-  static async repair(directory: string): Promise<RepairReport> {
+  static async repair(directory: string, options: RepairOptions = {}): Promise<RepairReport> {
     // Loaded when it is needed: the store belongs to the writer thread, and costs time to load.
     const { repairStore } = await import('../store/repair.js');
-    return repairStore(directory);
+    return repairStore(directory, options);
   }
 
   private constructor(directory: string, options: CheckedOpen, owner: Owner, registry: ClassRegistry) {

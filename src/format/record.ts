@@ -68,7 +68,6 @@ export const RecordType = {
   forget: 7,
   timing: 8,
   footer: 9,
-  /** What gc removed and moved. Written by no version yet. */
   gc: 10,
 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];

@@ -6,6 +6,7 @@
  *   i <snapshot id>                 its sequence
  *   r <run> 0 <sequence>            the snapshots of a run
  *   t <tag>                         the snapshot it points at
+ *   g                               where the last gc record lies
  *
  * Sequences are big-endian, so that keys sort by age. Every value ends with the CRC-32 of key and value: LevelDB
  * does not notice every damaged block, and a wrong location must not pass for a right one.
@@ -23,6 +24,9 @@ const SNAPSHOT = 's';
 const ID = 'i';
 const RUN = 'r';
 const TAG = 't';
+
+/** Key of the last gc record's location. */
+export const GC_KEY = Buffer.from('g', 'latin1');
 
 /** What listing and looking up snapshots takes, without their manifests. */
 export interface Summary {

@@ -11,6 +11,7 @@
 
 import { SnapError } from '../base/errors.js';
 import type { ChunkId, SnapshotId } from '../base/ids.js';
+import { decodeGc } from '../format/gc.js';
 import { decodeManifest } from '../format/manifest.js';
 import { decodeForget, decodeTag, decodeTiming } from '../format/notes.js';
 import type { Location } from '../format/pack.js';
@@ -32,7 +33,8 @@ export function needsPayload(type: RecordType): boolean {
     type === RecordType.manifest ||
     type === RecordType.tag ||
     type === RecordType.forget ||
-    type === RecordType.timing
+    type === RecordType.timing ||
+    type === RecordType.gc
   );
 }
 
@@ -97,6 +99,12 @@ export class Index {
     return value && keys.decodeSnapshotId(key, value);
   }
 
+  /** Where the last gc record lies. */
+  gc(): Location | undefined {
+    const value = this.#get(keys.GC_KEY);
+    return value && keys.decodeLocation(keys.GC_KEY, value);
+  }
+
   /** All snapshots, or those of one run, newest first; `below`: only those with a smaller sequence. */
   async *summaries(run?: string, below?: number): AsyncGenerator<Summary> {
     await this.flush();
@@ -158,6 +166,7 @@ export class Index {
     if (!payload || !needsPayload(location.type)) return;
     if (location.type === RecordType.manifest) this.#applyManifest(location, payload);
     else if (location.type === RecordType.tag) this.#applyTag(payload);
+    else if (location.type === RecordType.gc) this.#applyGc(location, payload);
     else if (location.type === RecordType.forget) {
       const { snapshot, forgotten } = decodeForget(payload);
       this.#amend(snapshot, { forgotten });
@@ -191,6 +200,17 @@ export class Index {
     const { name, snapshot } = decodeTag(payload);
     const key = keys.tagKey(name);
     this.#put(key, snapshot && keys.encodeSnapshotId(key, snapshot));
+  }
+
+  #applyGc(location: Location, payload: Buffer): void {
+    this.#put(keys.GC_KEY, keys.encodeLocation(keys.GC_KEY, location));
+    for (const id of decodeGc(payload).collected) {
+      const summary = this.byId(id);
+      if (!summary) continue;
+      this.#put(keys.idKey(id), undefined);
+      this.#put(keys.snapshotKey(summary.sequence), undefined);
+      this.#put(keys.runKey(summary.run, summary.sequence), undefined);
+    }
   }
 
   #amend(id: SnapshotId, change: Partial<Summary>): void {

@@ -7,7 +7,8 @@
  *   verified.json    present where a verification ended early: how far it came
  *   lock/            an empty LevelDB, for its kernel lock alone
  *   index/           the LevelDB index, disposable
- *   packs/           00000001.pack, 00000002.pack, ...: the truth
+ *   packs/           00000001.pack, 00000002.pack, ...: the truth;
+ *                    00000003.pack.damaged: set aside by repair, no part of the store any more
  */
 
 import { join } from 'node:path';

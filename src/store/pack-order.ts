@@ -5,10 +5,14 @@
  * is. So a header that can be read proves its predecessor, even where nothing else of the pack survived.
  */
 
+import type { PackRange } from '../format/gc.js';
 import { decodePackHeader, type PackHeader } from '../format/pack.js';
 import { RecordType } from '../format/record.js';
 import type { Packs } from './packs.js';
 import type { Damage } from './scan.js';
+
+/** Missing files are named one by one up to here: the number of a forged pack may be anything. */
+const MOST_MISSING = 1000;
 
 export interface ListedPack {
   number: number;
@@ -43,7 +47,6 @@ export class PackOrder {
       listed.push({ number, header, sequence: header && record ? record.header.sequence : 0 });
     }
     this.listed = listed;
-    this.#reportMissing();
   }
 
   /** The first pack after the one at `position` whose header can be read. */
@@ -55,16 +58,28 @@ export class PackOrder {
     return undefined;
   }
 
-  /** Packs are numbered without gaps until gc removes some; one in which nothing counted may be gone. */
-  #reportMissing(): void {
+  /**
+   * Packs whose files should be there. They are numbered without gaps, but for those in which nothing counted and
+   * those that are `gone`.
+   */
+  missing(gone: readonly PackRange[]): Damage[] {
+    const missing: Damage[] = [];
     let expected = 1;
     for (const { number, header } of this.listed) {
-      const last = header ? header.previousPack : number - 1;
-      for (; expected < number; expected++) {
-        if (expected > last || this.misplaced.some((file) => file.number === expected)) continue;
-        this.damage.push({ pack: expected, offset: 0, reason: 'the file is missing' });
+      const end = Math.min(number, (header?.previousPack ?? number) + 1);
+      const enough = missing.length + MOST_MISSING;
+      for (; expected < end; expected++) {
+        const range = gone.find(({ first, count }) => expected >= first && expected < first + count);
+        if (range) expected = range.first + range.count - 1;
+        else if (missing.length === enough) {
+          missing.push({ pack: expected, offset: 0, reason: `all files before pack ${end} are missing` });
+          break;
+        } else if (!this.misplaced.some((file) => file.number === expected)) {
+          missing.push({ pack: expected, offset: 0, reason: 'the file is missing' });
+        }
       }
       expected = number + 1;
     }
+    return missing;
   }
 }

@@ -9,9 +9,12 @@
  *    it ended: what lies beyond failed, or was set aside, and does not count even if it can be read.
  *  - A last commit that no header proves counts only if every byte of it is there, and is then unproved: it may
  *    be readable and yet not durable.
+ *  - A pack that the last gc record says is gone does not count, even if its file is still there. So packs are
+ *    looked at from the newest to the oldest, and taken in from the oldest to the newest.
  */
 
 import { decodeCommit, NO_COMMIT } from '../format/commit.js';
+import { decodeGc, type GcRecord, isAmong, NOTHING_GONE } from '../format/gc.js';
 import type { Footer } from '../format/pack.js';
 import { RECORD_ALIGNMENT, RecordType, recordBytes } from '../format/record.js';
 import type { Committed, Index } from './index.js';
@@ -34,6 +37,9 @@ export interface Recovered {
   misplaced: { number: number; belongsTo: number }[];
   /** The packs that have a footer; a reader looks chunks up in them. */
   footers: Map<number, Footer>;
+  /** What the last gc record says, and the packs of it whose files are still there. */
+  gc: GcRecord;
+  gone: number[];
 }
 
 export interface Tail {
@@ -79,10 +85,25 @@ export async function recover(packs: Packs, index: Index, options: RecoveryOptio
     leftovers: [],
     misplaced: order.misplaced,
     footers: new Map(),
+    gc: NOTHING_GONE,
+    gone: [],
   };
   const recovery = new Recovery(packs, index, options, order, result);
   await recovery.run();
   return result;
+}
+
+/** What counts of a pack without a footer. */
+interface Accepted {
+  spans: Span[];
+  /** It was begun and given up: the next was begun as if it had never been. */
+  givenUp: boolean;
+  /** Where it ended when the next pack was begun, if that can be read. */
+  limit: number | undefined;
+  /** Up to here it is known to have been durable. */
+  certain: number;
+  /** What lies behind may be more than the beginning of a save. */
+  suspicious: boolean;
 }
 
 class Recovery {
@@ -91,6 +112,7 @@ class Recovery {
   readonly #options: RecoveryOptions;
   readonly #order: PackOrder;
   readonly #result: Recovered;
+  readonly #unsealed = new Map<number, Accepted>();
 
   constructor(packs: Packs, index: Index, options: RecoveryOptions, order: PackOrder, result: Recovered) {
     this.#packs = packs;
@@ -102,14 +124,47 @@ class Recovery {
 
   async run(): Promise<void> {
     const { listed } = this.#order;
+    for (let position = listed.length - 1; position >= 0; position--) this.#survey(position);
     for (const [position, pack] of listed.entries()) {
       this.#advancePast(pack);
-      const footer = this.#packs.footer(pack.number);
-      if (footer) await this.#takeSealed(position, footer.footer, footer.offset, footer.sequence);
-      else await this.#takeUnsealed(position);
+      const accepted = this.#unsealed.get(pack.number);
+      if (accepted) await this.#takeUnsealed(position, accepted);
+      else if (!this.#isGone(pack.number)) await this.#takeSealed(position);
       this.#options.onProgress?.(position + 1, listed.length);
     }
+    const { damage, gc } = this.#result;
+    damage.push(...this.#order.missing([...gc.removed, ...gc.setAside]));
+    damage.sort((a, b) => a.pack - b.pack || a.offset - b.offset);
     await this.#index.flush();
+  }
+
+  /** Finds out what of a pack counts, when everything after it was looked at. */
+  #survey(position: number): void {
+    const { number } = this.#order.listed[position] as ListedPack;
+    if (this.#isGone(number)) {
+      this.#result.gone.push(number);
+      return;
+    }
+    const sealed = this.#packs.footer(number);
+    const accepted = sealed ? undefined : this.#accept(position);
+    if (accepted) this.#unsealed.set(number, accepted);
+    if (this.#result.gc !== NOTHING_GONE) return;
+    const payload = sealed ? this.#lastGcOf(number, sealed.footer) : lastGcIn(accepted?.spans ?? []);
+    if (payload) this.#result.gc = decodeGc(payload);
+  }
+
+  #lastGcOf(pack: number, footer: Footer): Buffer | undefined {
+    for (let at = footer.otherCount - 1; at >= 0; at--) {
+      const { type, offset } = footer.other(at).location;
+      const record = type === RecordType.gc && this.#packs.readRecord(pack, offset);
+      if (record) return record.payload;
+    }
+    return undefined;
+  }
+
+  #isGone(pack: number): boolean {
+    const { removed, setAside } = this.#result.gc;
+    return isAmong(removed, pack) || isAmong(setAside, pack);
   }
 
   /** A header tells what came before it, also where that cannot be read any more. */
@@ -117,8 +172,11 @@ class Recovery {
     if (header) this.#advance(sequence, header.lastCommitNumber, header.lastCommit);
   }
 
-  async #takeSealed(position: number, footer: Footer, offset: number, sequence: number): Promise<void> {
+  async #takeSealed(position: number): Promise<void> {
     const { number } = this.#order.listed[position] as ListedPack;
+    const sealed = this.#packs.footer(number);
+    if (!sealed) return this.#damaged(number, 0, 'its footer cannot be read any more');
+    const { footer, offset, sequence } = sealed;
     this.#result.footers.set(number, footer);
     if (this.#options.indexSealed) {
       for (let at = 0; at < footer.contentCount; at++) await this.#apply([footer.content(at)]);
@@ -148,24 +206,34 @@ class Recovery {
     this.#becomesTail({ number, end, appendable: false, setAside: false });
   }
 
-  async #takeUnsealed(position: number): Promise<void> {
+  #accept(position: number): Accepted {
     const { number } = this.#order.listed[position] as ListedPack;
     const size = this.#packs.size(number);
     const limit = this.#limit(position);
     const { known } = this.#options;
     const certain = limit ?? (known?.pack === number ? known.end : 0);
-    const scan = scanPack(this.#packs, number, Math.min(size, limit ?? size), certain);
-    const { spans, damage } = scan;
-    this.#result.chain.sequence = Math.max(this.#result.chain.sequence, scan.sequence + 1);
+    const { spans, damage, tailHasCommit, sequence } = scanPack(
+      this.#packs,
+      number,
+      Math.min(size, limit ?? size),
+      certain,
+    );
+    this.#result.chain.sequence = Math.max(this.#result.chain.sequence, sequence + 1);
     if ((this.#order.successor(position)?.previousPack ?? number) < number) {
-      // The pack was begun and given up; the one after it was begun as if it had never been.
       if (spans.length > 0) this.#damaged(number, 0, 'its commits are no part of the store');
-      return;
+      return { spans: [], givenUp: true, limit: undefined, certain: 0, suspicious: false };
     }
     this.#result.damage.push(...damage);
     if (size < certain) this.#damaged(number, size, 'the pack was cut off');
-    let suspicious = scan.tailHasCommit || damage.length > 0 || size < certain;
+    let suspicious = tailHasCommit || damage.length > 0 || size < certain;
     if (limit === undefined) suspicious = this.#dropFailed(position, spans, certain) || suspicious;
+    return { spans, givenUp: false, limit, certain, suspicious };
+  }
+
+  async #takeUnsealed(position: number, accepted: Accepted): Promise<void> {
+    const { number } = this.#order.listed[position] as ListedPack;
+    const { spans, limit, certain, suspicious } = accepted;
+    if (accepted.givenUp) return;
     for (const { records, commit } of spans) {
       await this.#apply(records);
       if (commit) this.#advance(commit.sequence, commit.number, commit.id);
@@ -208,7 +276,8 @@ class Recovery {
   #limit(position: number): number | undefined {
     const successor = this.#order.successor(position);
     const number = this.#order.listed[position]?.number;
-    return successor?.previousPack === number ? successor?.previousPackEnd : undefined;
+    if (successor?.previousPack === number) return successor?.previousPackEnd;
+    return this.#result.gc.unsealed.find(({ pack }) => pack === number)?.end;
   }
 
   /** True where something that was begun later shows that the pack at a position was durable. */
@@ -247,6 +316,14 @@ class Recovery {
   #damaged(pack: number, offset: number, reason: string): void {
     this.#result.damage.push({ pack, offset, reason });
   }
+}
+
+function lastGcIn(spans: readonly Span[]): Buffer | undefined {
+  for (const { records } of spans.toReversed()) {
+    const found = records.findLast(({ location }) => location.type === RecordType.gc);
+    if (found?.payload) return found.payload;
+  }
+  return undefined;
 }
 
 function firstCommit(packs: Packs, pack: number): number | undefined {

@@ -1,6 +1,20 @@
-/** Rebuilds what can be rebuilt from the packs, with the lock held. */
+/**
+ * Repair: from a damaged store to one in which everything that is listed restores whole.
+ *
+ *   1. the descriptor is made anew where it is gone; files under wrong names get their names back
+ *   2. the index is rebuilt from the packs, and every byte of them is read
+ *   3. what can be read of a damaged pack is copied into a new one
+ *   4. one gc record says that the damaged packs are no part of the store; only then are they renamed to `*.damaged`
+ *   5. snapshots that do not restore whole are forgotten, and told
+ *
+ * Deletes nothing that a pack says. Whenever it is interrupted, all that was intact is still there, and it can be run
+ * again. Holds the lock; long work yields, so that progress can be shown.
+ */
 
+import { join, relative } from 'node:path';
+import { throwIfAborted } from '../base/abort.js';
 import { SnapError } from '../base/errors.js';
+import type { SnapshotId } from '../base/ids.js';
 import { newDescriptor } from '../format/descriptor.js';
 import { decodePackHeader } from '../format/pack.js';
 import { RecordType } from '../format/record.js';
@@ -8,36 +22,228 @@ import type { Io } from '../io/io.js';
 import { realIo } from '../io/real.js';
 import { findStore, writeDescriptor } from './folder.js';
 import { Layout } from './layout.js';
+import { acquireLock } from './lock.js';
+import { PackOrder } from './pack-order.js';
 import { Packs } from './packs.js';
-import { Store, type StoreWarning } from './store.js';
+import type { Damage } from './scan.js';
+import { moveAside } from './set-aside.js';
+import { Store } from './store.js';
+import type { DamagedSnapshot, Verification } from './verify.js';
 
-export interface RepairReport {
-  /** The descriptor was gone or damaged and was made anew from the packs. */
-  descriptor: boolean;
-  /** Snapshots found while rebuilding the index. */
-  snapshots: number;
-  /** What cannot be read, and what was done about it. */
-  warnings: string[];
+/** A pack that was damaged, gone, or no part of this store. */
+export interface RepairedPack {
+  pack: number;
+  reasons: string[];
+  /** Where its file is now, from the store's folder; undefined where there was none. */
+  movedTo: string | undefined;
 }
 
-export async function repairStore(directory: string, io: Io = realIo): Promise<RepairReport> {
-  const layout = new Layout(directory);
-  const descriptor = restoreDescriptor(io, layout);
-  const warnings: string[] = [];
-  // Without its seal the index is not believed, and opening rebuilds it.
-  if (io.stat(layout.clean)) io.remove(layout.clean);
-  const store = await Store.open({
-    io,
-    directory,
-    create: false,
-    readOnly: false,
-    compression: false,
-    onWarning: (warning: StoreWarning) => warnings.push(warning.message),
-  });
-  let snapshots = 0;
-  for await (const _ of store.summaries()) snapshots++;
-  await store.close();
-  return { descriptor, snapshots, warnings };
+/** What `Snap.repair` found and did. */
+export interface RepairReport {
+  /** The descriptor (holdfast.json) was gone or damaged and was made anew from the packs. */
+  descriptor: boolean;
+  /** Snapshots that restore whole now, forgotten ones not counted. */
+  snapshots: number;
+  packs: RepairedPack[];
+  /** Bytes of intact records that were copied out of damaged packs. */
+  salvagedBytes: number;
+  /** Snapshots that cannot be restored whole any more. They are forgotten now; `unforget` brings one back. */
+  lost: DamagedSnapshot[];
+  /** Nothing was wrong: only the index was made anew. */
+  clean: boolean;
+}
+
+export interface RepairProgress {
+  phase: 'packs' | 'snapshots' | 'salvage';
+  done: number;
+  total: number;
+}
+
+export interface RepairOptions {
+  /** Told every now and then; `done` and `total` count packs or snapshots. */
+  onProgress?: ((progress: RepairProgress) => void) | undefined;
+  /** Ends the repair between two steps; what was intact is still there. */
+  signal?: AbortSignal | undefined;
+}
+
+interface Disk {
+  io: Io;
+  /** As of a `Store`. */
+  simulated?: boolean;
+}
+
+export function repairStore(
+  directory: string,
+  options: RepairOptions = {},
+  disk: Disk = { io: realIo },
+): Promise<RepairReport> {
+  return new Repair(new Layout(directory), options, disk).run();
+}
+
+class Repair {
+  readonly #layout: Layout;
+  readonly #options: RepairOptions;
+  readonly #disk: Disk;
+  readonly #packs = new Map<number, RepairedPack>();
+  #lost = new Map<string, DamagedSnapshot>();
+
+  constructor(layout: Layout, options: RepairOptions, disk: Disk) {
+    this.#layout = layout;
+    this.#options = options;
+    this.#disk = disk;
+  }
+
+  async run(): Promise<RepairReport> {
+    const descriptor = restoreDescriptor(this.#disk.io, this.#layout);
+    await this.#locked(() => this.#sortFiles());
+    const salvagedBytes = await this.#opened((store) => this.#salvage(store));
+    // What the index knows of packs that are gone now goes with it.
+    const snapshots = await this.#opened((store) => this.#forgetLost(store));
+    const packs = [...this.#packs.values()].sort((a, b) => a.pack - b.pack);
+    const lost = [...this.#lost.values()];
+    const clean = !descriptor && packs.length === 0 && lost.length === 0;
+    return { descriptor, snapshots, packs, salvagedBytes, lost, clean };
+  }
+
+  async #locked(work: () => void): Promise<void> {
+    const { io, simulated } = this.#disk;
+    const lock = simulated ? undefined : await acquireLock(io, this.#layout);
+    try {
+      work();
+    } finally {
+      await lock?.release();
+    }
+  }
+
+  /** Opens the store with a new index. */
+  async #opened<T>(work: (store: Store) => Promise<T>): Promise<T> {
+    const { io, simulated } = this.#disk;
+    // Without its seal the index is not believed, and opening rebuilds it.
+    if (io.stat(this.#layout.clean)) io.remove(this.#layout.clean);
+    const store = await Store.open({
+      io,
+      directory: this.#layout.root,
+      create: false,
+      readOnly: false,
+      compression: false,
+      onWarning: () => {},
+      ...(simulated && { simulated }),
+    });
+    try {
+      return await work(store);
+    } finally {
+      await store.close();
+    }
+  }
+
+  /** Gives files under wrong names their own, and moves those away that are no part of this store. */
+  #sortFiles(): void {
+    const { io } = this.#disk;
+    const packs = new Packs(io, this.#layout);
+    try {
+      const uuid = Buffer.from(findStore(io, this.#layout)?.uuid ?? '', 'hex');
+      const { damage, misplaced } = new PackOrder(packs, uuid);
+      const taken = new Set(packs.numbers().filter((number) => !damage.some(({ pack }) => pack === number)));
+      packs.close();
+      // All of them away first: two files may have each other's name.
+      const moved = new Map(damage.map(({ pack }) => [pack, this.#moveAside(pack)]));
+      for (const { pack, reason } of damage)
+        this.#note({ pack, offset: 0, reason }).movedTo = moved.get(pack);
+      for (const { number, belongsTo } of misplaced) {
+        const path = moved.get(number);
+        if (path === undefined || taken.has(belongsTo)) continue;
+        taken.add(belongsTo);
+        io.rename(join(this.#layout.root, path), this.#layout.pack(belongsTo));
+        io.syncFolder(this.#layout.packs);
+        const entry = this.#note({ pack: number, offset: 0, reason: 'it got its name back' });
+        entry.movedTo = relative(this.#layout.root, this.#layout.pack(belongsTo));
+      }
+    } finally {
+      packs.close();
+    }
+  }
+
+  #moveAside(pack: number): string {
+    return moveAside(this.#disk.io, this.#layout, this.#layout.pack(pack));
+  }
+
+  async #salvage(store: Store): Promise<number> {
+    const findings = await this.#verify(store, 1);
+    const damage = [...findings.damage, ...store.damage];
+    for (const one of damage) this.#note(one);
+    for (const snapshot of findings.damagedSnapshots) this.#lost.set(snapshot.id, snapshot);
+    const numbers = [...new Set(damage.map(({ pack }) => pack))].sort((a, b) => a - b);
+    const present = new Set(Object.keys(store.packSizes()).map(Number));
+    let salvagedBytes = 0;
+    for (const [done, pack] of numbers.entries()) {
+      this.#tell({ phase: 'salvage', done, total: numbers.length });
+      if (present.has(pack)) salvagedBytes += await this.#evacuate(store, pack);
+    }
+    if (numbers.length === 0) return 0;
+    for (const [pack, movedTo] of await store.setAside(numbers)) {
+      const entry = this.#packs.get(pack);
+      if (entry) entry.movedTo = movedTo;
+    }
+    return salvagedBytes;
+  }
+
+  async #evacuate(store: Store, pack: number): Promise<number> {
+    try {
+      const steps = store.evacuation(pack).run();
+      for (;;) {
+        const { done, value } = await steps.next();
+        if (done) return value.copiedBytes;
+        await this.#pause();
+      }
+    } catch (error) {
+      await store.rollback();
+      throw error;
+    }
+  }
+
+  /** Forgets what cannot be restored whole now; returns how many snapshots can. */
+  async #forgetLost(store: Store): Promise<number> {
+    const before = this.#lost;
+    const findings = await this.#verify(store, 0);
+    this.#lost = new Map(findings.damagedSnapshots.map((snapshot) => [snapshot.id, snapshot]));
+    // One whose manifest is gone is not even listed any more.
+    for (const [id, snapshot] of before) {
+      if (!store.byId(id as SnapshotId)) this.#lost.set(id, snapshot);
+    }
+    const listed = findings.damagedSnapshots;
+    if (listed.length > 0) {
+      store.begin();
+      for (const { id } of listed) store.putForget(id as SnapshotId, true);
+      await store.commit();
+    }
+    return findings.snapshots - listed.length;
+  }
+
+  async #verify(store: Store, share: number): Promise<Verification['findings']> {
+    const verification = store.verification({ share, after: 0, random: () => 0 });
+    for await (const progress of verification.run()) {
+      this.#tell(progress);
+      await this.#pause();
+    }
+    return verification.findings;
+  }
+
+  #note({ pack, offset, reason }: Damage): RepairedPack {
+    const entry = this.#packs.get(pack) ?? { pack, reasons: [], movedTo: undefined };
+    this.#packs.set(pack, entry);
+    const told = offset === 0 ? reason : `byte ${offset}: ${reason}`;
+    if (!entry.reasons.includes(told)) entry.reasons.push(told);
+    return entry;
+  }
+
+  #tell(progress: RepairProgress): void {
+    this.#options.onProgress?.(progress);
+  }
+
+  async #pause(): Promise<void> {
+    throwIfAborted(this.#options.signal);
+    await new Promise(setImmediate);
+  }
 }
 
 /** Makes the descriptor anew where it is gone or damaged and a pack tells the store's UUID. */

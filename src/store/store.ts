@@ -18,6 +18,7 @@ import { DEFAULT_LEVEL, findCompressor } from '../compress/compressor.js';
 import { Encoding } from '../compress/encoding.js';
 import { WRITER_ID_BYTES } from '../format/commit.js';
 import type { Descriptor } from '../format/descriptor.js';
+import { decodeGc, encodeGc, type GcRecord, isAmong, NOTHING_GONE, withPacks } from '../format/gc.js';
 import { decodeManifest, encodeManifest, type Manifest } from '../format/manifest.js';
 import { encodeForget, encodeTag, encodeTiming } from '../format/notes.js';
 import { decodePackHeader, encodePackHeader, type Footer, type Location } from '../format/pack.js';
@@ -26,6 +27,7 @@ import { Codec, Filter, RecordFlag, RecordType, recordBytes } from '../format/re
 import { toSnapError } from '../io/failure.js';
 import type { Io, IoFile } from '../io/io.js';
 import { closeQuietly } from '../io/transfer.js';
+import { Evacuator } from './evacuate.js';
 import { checkUsable, createStore, findStore, makeFolders } from './folder.js';
 import { type Committed, Index, type Summary } from './index.js';
 import { type CleanState, hashIndex, readSeal, sealHolds, writeSeal } from './index-seal.js';
@@ -38,6 +40,7 @@ import { RecordReader } from './record-reader.js';
 import { recover } from './recovery.js';
 import { rewrite } from './rewrite.js';
 import type { Damage } from './scan.js';
+import { moveAside } from './set-aside.js';
 import { type Verification, type VerifyOptions, verification } from './verify.js';
 import { readCursor, writeCursor } from './verify-cursor.js';
 
@@ -65,7 +68,7 @@ export interface StoreOptions {
 }
 
 export interface StoreWarning {
-  kind: 'damage' | 'index' | 'compression';
+  kind: 'damage' | 'index' | 'compression' | 'leftovers';
   message: string;
   pack?: number;
   offset?: number;
@@ -112,6 +115,8 @@ export class Store {
   readonly #unreadable = new Set<string>();
   /** What opening found wrong. */
   #damage: readonly Damage[] = [];
+  /** What the last gc record says. */
+  #gc: GcRecord = NOTHING_GONE;
   #uncommitted = new Map<string, Location>();
   #records: Committed[] = [];
 
@@ -233,6 +238,18 @@ export class Store {
     return this.locate(id);
   }
 
+  /** A patch is worth as much as its base, which may be damaged, or gone with a pack that was. */
+  #isUsable(id: ChunkId, { filter }: Location): boolean {
+    if (filter === Filter.none || this.#uncommitted.has(chunkKey(id))) return true;
+    try {
+      this.#reader.read(id);
+      return true;
+    } catch (error) {
+      if (!isSnapError(error, 'SNAP_CORRUPT')) throw error;
+      return false;
+    }
+  }
+
   /** The raw bytes of a page, checked against its id. */
   readPage(id: ChunkId): Buffer {
     return this.#reader.read(id);
@@ -264,11 +281,21 @@ export class Store {
 
   /** Begins a verification of everything that is committed now. */
   verification(options: Omit<VerifyOptions, 'known'>): Verification {
+    return verification(this, this.#packs, this.#reader, this.#ends(), { ...options, known: this.#damage });
+  }
+
+  /** How much counts of every pack that is part of the store. */
+  #ends(): Map<number, number> {
     const numbers = this.#packs.numbers();
     const ends = new Map(
       numbers.map((number, position) => [number, this.#endOf(number, numbers[position + 1])]),
     );
-    return verification(this, this.#packs, this.#reader, ends, { ...options, known: this.#damage });
+    for (const number of numbers) if (this.#isGone(number)) ends.delete(number);
+    return ends;
+  }
+
+  #isGone(pack: number): boolean {
+    return isAmong(this.#gc.removed, pack) || isAmong(this.#gc.setAside, pack);
   }
 
   // ---- writing -----------------------------------------------------------------------------------
@@ -301,7 +328,7 @@ export class Store {
   putPage(raw: Buffer, base: PatchBase | undefined): Stored & { patched: boolean } {
     const id = chunkIdOf(raw);
     const known = this.#known(id);
-    if (known) return { id, written: 0, patched: known.filter !== Filter.none };
+    if (known && this.#isUsable(id, known)) return { id, written: 0, patched: known.filter !== Filter.none };
     const patch = base && this.#known(base.id) && makePatch(base.raw, raw, raw.length >>> 1);
     if (!base || !patch) {
       const stored = this.#append(RecordType.page, id, raw.length, Codec.raw, Filter.none, 0, [raw]);
@@ -356,6 +383,58 @@ export class Store {
     void this.#index.flush();
   }
 
+  /** Appends what is stored elsewhere once more, as it is stored there. */
+  putStored(id: ChunkId, elsewhere: Location, stored: Buffer): void {
+    const { type, rawLength, codec, filter, flags } = elsewhere;
+    this.#append(type, id, rawLength, codec, filter, flags, [stored]);
+  }
+
+  /** Carries what can be read out of a pack, so that it may be taken away. Nothing may be uncommitted. */
+  evacuation(pack: number): Evacuator {
+    if (this.#writer?.number === pack) this.#closePack(this.#writer);
+    return new Evacuator(this, this.#packs, pack, this.#ends().get(pack) ?? 0);
+  }
+
+  /**
+   * Sets packs aside: durably no part of the store any more, and only then moved away. What counts of them has to
+   * be elsewhere. Returns where each file went.
+   */
+  async setAside(packs: readonly number[]): Promise<Map<number, string>> {
+    this.begin();
+    const unsealed = [...this.#ends()]
+      .filter(([pack]) => pack !== this.#writer?.number && !packs.includes(pack) && !this.#packs.footer(pack))
+      .map(([pack, end]) => ({ pack, end }));
+    const gc = { ...this.#gc, setAside: withPacks(this.#gc.setAside, packs), unsealed };
+    this.#appendSmall(RecordType.gc, encodeGc(gc));
+    await this.commit();
+    this.#gc = gc;
+    return this.#takeAway(packs);
+  }
+
+  /** Moves or removes the files of packs that are no part of the store any more. */
+  #takeAway(packs: readonly number[]): Map<number, string> {
+    const moved = new Map<number, string>();
+    const present = new Set(this.#packs.numbers());
+    for (const pack of packs) {
+      if (!present.has(pack)) continue;
+      this.#packs.drop(pack);
+      const path = this.#layout.pack(pack);
+      if (isAmong(this.#gc.setAside, pack)) moved.set(pack, moveAside(this.#io, this.#layout, path));
+      else this.#io.remove(path);
+    }
+    return moved;
+  }
+
+  /** The same for those that a process which ended had no time for. Where it fails they are just not looked at. */
+  #takeLeftovers(packs: readonly number[]): void {
+    try {
+      this.#takeAway(packs);
+    } catch (error) {
+      const message = `files of packs that are no part of the store any more stay: ${toSnapError(error, 'removing them').message}`;
+      this.#onWarning({ kind: 'leftovers', message });
+    }
+  }
+
   /** Undoes everything since the last commit. */
   async rollback(): Promise<void> {
     this.#records = [];
@@ -372,6 +451,11 @@ export class Store {
     writer.close();
     this.#writer = undefined;
     this.#discard(writer.number);
+  }
+
+  /** What opening found wrong with the packs. */
+  get damage(): readonly Damage[] {
+    return this.#damage;
   }
 
   /** Tells whoever has the store open of something odd. */
@@ -463,7 +547,10 @@ export class Store {
       commitId: Buffer.from(seal.commitId, 'hex') as ChunkId,
     };
     this.#lastPack = { number: seal.lastPack, end: seal.lastEnd };
+    const gc = this.#index.gc();
+    if (gc) this.#gc = decodeGc(this.#reader.readAt(gc));
     if (seal.openPack > 0) this.#appendTo(seal.openPack, seal.openEnd);
+    this.#takeLeftovers(this.#packs.numbers().filter((number) => this.#isGone(number)));
   }
 
   async #rebuild(values: KeyValues, seal: CleanState | undefined): Promise<void> {
@@ -475,6 +562,7 @@ export class Store {
     });
     this.#chain = recovered.chain;
     if (this.readOnly) this.#footers = recovered.footers;
+    this.#gc = recovered.gc;
     this.#damage = recovered.damage;
     for (const damage of recovered.damage) this.#warnOf(damage);
     const { tail, misplaced } = recovered;
@@ -485,6 +573,7 @@ export class Store {
     // What cannot be shown to be durable may exist in memory only: write it again before building on it.
     for (const range of recovered.unproved) rewrite(this.#io, this.#layout.pack(range.pack), range);
     for (const number of recovered.leftovers) this.#discard(number);
+    this.#takeLeftovers(recovered.gone);
     if (tail?.setAside) {
       this.#warnOf({ pack: tail.number, offset: tail.end, reason: 'it is set aside; a new pack is begun' });
     } else if (tail?.appendable) {
@@ -520,7 +609,8 @@ export class Store {
     const record = next === undefined ? undefined : this.#packs.readRecord(next, 0);
     const header =
       record?.header.type === RecordType.packHeader ? decodePackHeader(record.payload) : undefined;
-    return header?.previousPack === number ? header.previousPackEnd : this.#packs.size(number);
+    if (header?.previousPack === number) return header.previousPackEnd;
+    return this.#gc.unsealed.find(({ pack }) => pack === number)?.end ?? this.#packs.size(number);
   }
 
   #newIndex(values: KeyValues): Index {

@@ -157,7 +157,8 @@ export function verification(
 
   async function* overSnapshots(): AsyncGenerator<VerifyProgress, void> {
     const summaries: Summary[] = [];
-    for await (const summary of store.summaries()) summaries.push(summary);
+    // What was forgotten waits for gc: nobody misses it.
+    for await (const summary of store.summaries()) if (!summary.forgotten) summaries.push(summary);
     const tags = new Map<string, string[]>();
     for await (const { name, snapshot } of store.tags())
       tags.set(snapshot, [...(tags.get(snapshot) ?? []), name]);

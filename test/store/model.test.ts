@@ -90,7 +90,12 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
     do: fc.constantFrom('forget' as const, 'unforget' as const, 'restore' as const),
     pick: fraction,
   }),
-  fc.constantFrom<Action>({ do: 'reopen' }, { do: 'beside' }, { do: 'abandon', run: 'alpha', edit: 1 }),
+  fc.constantFrom<Action>(
+    { do: 'reopen' },
+    { do: 'beside' },
+    { do: 'evacuate', pick: 0.4 },
+    { do: 'abandon', run: 'alpha', edit: 1 },
+  ),
 );
 const commands = fc.commands(
   [

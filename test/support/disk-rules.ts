@@ -26,7 +26,7 @@ export function checkAcknowledged(root: DiskFolder, folders: readonly string[], 
       throw new RuleBroken(`${what} was acknowledged without a folder ${name}`);
     folder = next;
   }
-  for (const [name, node] of folder.visible) checkFile(folder, name, node, what);
+  for (const [name, node] of folder.visible) if (name.endsWith('.pack')) checkFile(folder, name, node, what);
 }
 
 function checkFile(folder: DiskFolder, name: string, node: DiskNode, what: string): void {

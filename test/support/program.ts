@@ -16,6 +16,8 @@ export type Action =
   | { do: 'forget' | 'unforget' | 'restore'; pick: number }
   /** A save that is given up before its commit. */
   | { do: 'abandon'; run: string; edit: number }
+  /** What counts of a pack is carried elsewhere, and the pack set aside. */
+  | { do: 'evacuate'; pick: number }
   /** Somebody opens the store for reading beside its owner. */
   | { do: 'beside' }
   | { do: 'reopen' };
@@ -41,6 +43,7 @@ export function generateAction(random: Random): Action {
   if (roll < 0.88) return { do: 'restore', pick: random.next() };
   if (roll < 0.91) return { do: 'beside' };
   if (roll < 0.94) return { do: 'abandon', run: random.pick(RUNS), edit: random.below(0x1_0000_0000) };
+  if (roll < 0.96) return { do: 'evacuate', pick: random.next() };
   return { do: 'reopen' };
 }
 

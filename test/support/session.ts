@@ -180,6 +180,8 @@ export class Session {
         return this.#restore(action.pick);
       case 'beside':
         return this.#readBeside();
+      case 'evacuate':
+        return this.#evacuate(action.pick);
       case 'reopen':
         await this.close();
         await this.open();
@@ -214,6 +216,18 @@ export class Session {
     this.store.begin();
     await putSnapshot(this.store, { id, run, content }, NO_LINEAGE, this.#chunkBytes, this.#step);
     await this.store.rollback();
+  }
+
+  async #evacuate(fraction: number): Promise<void> {
+    const packs = Object.keys(this.store.packSizes()).map(Number);
+    const pack = packs[Math.floor(fraction * packs.length)];
+    if (pack === undefined) return;
+    this.#lineages.clear();
+    const steps = this.store.evacuation(pack).run();
+    for (let step = await steps.next(); !step.done; step = await steps.next());
+    await this.store.setAside([pack]);
+    assert.ok(!(pack in this.store.packSizes()));
+    await this.model.clone().settle(this.store);
   }
 
   async #newestOf(run: string): Promise<Lineage> {

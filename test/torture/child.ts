@@ -16,6 +16,9 @@ export type Report =
 const [, , path, seedText] = process.argv as [string, string, string, string];
 const random = randomFrom(Number(seedText));
 const report = (message: Report) => process.send?.(message);
+/** The same, and has left this process when it resolves. */
+const reported = (message: Report) =>
+  new Promise((resolve) => process.send?.(message, undefined, {}, resolve));
 const open = () => Snap.open(path, { [INTERNALS]: { packBytes: 300_000 } });
 
 let snap = await open();
@@ -46,8 +49,10 @@ for (;;) {
       report({ type: 'wrong', what: `restored ${id} wrongly` });
     state = restored;
   } else if (choice > 0.87) {
-    const id = await snap.forget('latest');
-    report({ type: 'forgotten', id });
+    const { id } = await snap.info('latest');
+    // Told before it is done: who is killed in between has perhaps forgotten it.
+    await reported({ type: 'forgotten', id });
+    await snap.forget(id);
     await snap.unforget(id);
     report({ type: 'unforgotten', id });
   }
