@@ -64,10 +64,10 @@ export interface VerifyOptions {
   readData?: boolean | undefined;
   /** With `readData`: only this share of the records, drawn at random; above 0, at most 1. Default 1. */
   sample?: number | undefined;
-  /** End after so many seconds; the next run goes on from there. */
+  /** End after so many seconds; the next run with the same `readData` and `sample` goes on from there. */
   maxSeconds?: number | undefined;
   signal?: AbortSignal | undefined;
-  /** Told a few times a second. */
+  /** Told a few times a second how far it is: `done` of `total` bytes of the packs, then snapshots. */
   onProgress?: ((progress: VerifyProgress) => void) | undefined;
 }
 

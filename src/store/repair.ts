@@ -29,6 +29,7 @@ import type { Damage } from './scan.js';
 import { moveAside } from './set-aside.js';
 import { Store } from './store.js';
 import type { DamagedSnapshot, Verification } from './verify.js';
+import { NOTHING_VERIFIED } from './verify-cursor.js';
 
 /** A pack that was damaged, gone, or no part of this store. */
 export interface RepairedPack {
@@ -60,7 +61,7 @@ export interface RepairProgress {
 }
 
 export interface RepairOptions {
-  /** Told every now and then; `done` and `total` count packs or snapshots. */
+  /** Told every now and then: `done` of `total` bytes of the packs, snapshots, or packs to salvage. */
   onProgress?: ((progress: RepairProgress) => void) | undefined;
   /** Ends the repair between two steps; what was intact is still there. */
   signal?: AbortSignal | undefined;
@@ -168,10 +169,9 @@ class Repair {
   }
 
   async #salvage(store: Store): Promise<number> {
-    const findings = await this.#verify(store, 1);
-    const damage = [...findings.damage, ...store.damage];
+    const { damage, damagedSnapshots } = await this.#verify(store, 1);
     for (const one of damage) this.#note(one);
-    for (const snapshot of findings.damagedSnapshots) this.#lost.set(snapshot.id, snapshot);
+    for (const snapshot of damagedSnapshots) this.#lost.set(snapshot.id, snapshot);
     const numbers = [...new Set(damage.map(({ pack }) => pack))].sort((a, b) => a - b);
     const present = new Set(Object.keys(store.packSizes()).map(Number));
     let salvagedBytes = 0;
@@ -220,7 +220,7 @@ class Repair {
   }
 
   async #verify(store: Store, share: number): Promise<Verification['findings']> {
-    const verification = store.verification({ share, after: 0, random: () => 0 });
+    const verification = store.verification({ share, from: NOTHING_VERIFIED, random: () => 0 });
     for await (const progress of verification.run()) {
       this.#tell(progress);
       await this.#pause();

@@ -41,7 +41,7 @@ import { recover } from './recovery.js';
 import { rewrite } from './rewrite.js';
 import type { Damage } from './scan.js';
 import { moveAside } from './set-aside.js';
-import { type Verification, type VerifyOptions, verification } from './verify.js';
+import { type Verification, type VerifiedSoFar, type VerifyOptions, verification } from './verify.js';
 import { readCursor, writeCursor } from './verify-cursor.js';
 
 /** No honest store comes near: a thousand records a second for a hundred thousand years. */
@@ -265,15 +265,15 @@ export class Store {
     return this.locate(id)?.filter === Filter.none;
   }
 
-  /** Number of the last pack that an unfinished verification of this share of the data came to; 0 for none. */
-  verifiedUpTo(share: number): number {
+  /** Where an unfinished verification of this share of the data ended. */
+  verifiedSoFar(share: number): VerifiedSoFar {
     return readCursor(this.#io, this.#layout, share);
   }
 
   /** Notes how far a verification came; undefined: to the end. A reader that may not write begins anew each time. */
-  noteVerified(share: number, pack: number | undefined): void {
+  noteVerified(share: number, soFar: VerifiedSoFar | undefined): void {
     try {
-      writeCursor(this.#io, this.#layout, share, pack);
+      writeCursor(this.#io, this.#layout, share, soFar);
     } catch (error) {
       if (!this.readOnly) throw toSnapError(error, 'noting how far verification came');
     }
@@ -451,11 +451,6 @@ export class Store {
     writer.close();
     this.#writer = undefined;
     this.#discard(writer.number);
-  }
-
-  /** What opening found wrong with the packs. */
-  get damage(): readonly Damage[] {
-    return this.#damage;
   }
 
   /** Tells whoever has the store open of something odd. */

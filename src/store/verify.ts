@@ -5,8 +5,9 @@
  * read, decoded and hashed. Over the snapshots: every page and chunk has to be where the index says, with the right
  * length, and not among what the first pass found damaged. So damage is named twice: where it lies, and what it hits.
  *
- * Runs in steps, so that the writer thread can do other things in between; a run that ends early continues at the
- * pack after the last one it finished. Reads only.
+ * Runs in steps, so that the writer thread can do other things in between; a run that ends early is continued by the
+ * next one at the record where it stopped. What it had found damaged is looked at again, so that the last of several
+ * runs does not call sound what the first had found broken. Reads only.
  */
 
 import { SnapError } from '../base/errors.js';
@@ -25,8 +26,8 @@ import type { Store } from './store.js';
 export interface VerifyOptions {
   /** Share of the payloads to read: 0 none, 1 all. */
   share: number;
-  /** Packs up to this number were verified by an earlier run that ended early. */
-  after: number;
+  /** What an earlier run that ended early came to. */
+  from: VerifiedSoFar;
   /** Draws the sample; in [0, 1). */
   random(): number;
   /** What opening the store found wrong. */
@@ -43,16 +44,30 @@ export interface DamagedSnapshot {
   parts: { path: string; reason: string; pack?: number; offset?: number }[];
 }
 
+/** How far a verification is: `done` of `total` bytes of the packs, or snapshots. */
 export interface VerifyProgress {
   phase: 'packs' | 'snapshots';
   done: number;
   total: number;
 }
 
-export interface VerifyFindings {
-  /** Number of the last pack that was finished. */
+/** Packs before `pack`, and that one up to `offset`, are verified; what of them was damaged. */
+export interface VerifiedSoFar {
   pack: number;
+  offset: number;
+  damage: readonly Damage[];
+}
+
+export interface VerifyFindings {
+  /** The pack that was looked at last, and up to where. */
+  pack: number;
+  offset: number;
+  /** Packs that this run finished, that earlier ones had finished, and all. */
   packs: number;
+  packsBefore: number;
+  packsTotal: number;
+  /** It goes on where an earlier one ended. */
+  continues: boolean;
   records: number;
   readBytes: number;
   snapshots: number;
@@ -82,41 +97,80 @@ export function verification(
   ends: ReadonlyMap<number, number>,
   options: VerifyOptions,
 ): Verification {
+  const { from } = options;
+  const isDone = (number: number) =>
+    number < from.pack || (number === from.pack && from.offset >= (ends.get(number) ?? 0));
+  const rest = [...ends.keys()].filter((number) => !isDone(number));
+  const startOf = (number: number) => (number === from.pack ? from.offset : 0);
   const findings: VerifyFindings = {
-    pack: options.after,
+    pack: from.pack,
+    offset: from.offset,
     packs: 0,
+    packsBefore: ends.size - rest.length,
+    packsTotal: ends.size,
+    continues: from.pack > 0,
     records: 0,
     readBytes: 0,
     snapshots: 0,
-    // A pack that is gone cannot be looked at any more.
-    damage: options.known.filter(({ pack }) => !ends.has(pack)),
+    damage: [],
     damagedSnapshots: [],
   };
   const ranges = new Map<number, DamagedRange[]>();
+  const told = new Set<string>();
   const soundPages = new Set<string>();
 
+  // What opening the store found comes first: it knows more of the reason than a look at single records.
+  for (const damage of options.known) tell(damage);
+
+  function tell(damage: Damage): void {
+    const place = `${damage.pack} ${damage.offset}`;
+    if (told.has(place)) return;
+    told.add(place);
+    findings.damage.push(damage);
+  }
+
   function damaged(pack: number, offset: number, end: number, reason: string): void {
-    findings.damage.push({ pack, offset, reason });
+    tell({ pack, offset, reason });
     const known = ranges.get(pack);
     if (known) known.push({ offset, end, reason });
     else ranges.set(pack, [{ offset, end, reason }]);
   }
 
-  async function* overPacks(): AsyncGenerator<VerifyProgress, void> {
-    const numbers = [...ends.keys()].filter((number) => number > options.after);
-    for (const [done, number] of numbers.entries()) {
-      yield { phase: 'packs', done, total: numbers.length };
-      yield* overPack(number, ends.get(number) ?? 0, { phase: 'packs', done, total: numbers.length });
-      findings.pack = number;
-      findings.packs++;
+  /** What earlier runs found damaged and no later one would come to. */
+  function lookAgain(): void {
+    for (const { pack, offset, reason } of from.damage) {
+      const end = ends.get(pack);
+      if (end === undefined) continue;
+      try {
+        const header = packs.headerAt(pack, offset);
+        if (header) checkPayload(header);
+        else damaged(pack, offset, packs.resync(pack, offset, end) ?? end, reason);
+      } catch (error) {
+        damaged(pack, offset, end, reasonOf(error));
+      }
     }
   }
 
-  async function* overPack(
-    number: number,
-    end: number,
-    at: VerifyProgress,
-  ): AsyncGenerator<VerifyProgress, void> {
+  async function* overPacks(): AsyncGenerator<VerifyProgress, void> {
+    lookAgain();
+    const sizes = rest.map((number) => (ends.get(number) ?? 0) - startOf(number));
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    let done = 0;
+    for (const [position, number] of rest.entries()) {
+      const base = done - startOf(number);
+      yield { phase: 'packs', done, total };
+      for (const offset of overPack(number, startOf(number), ends.get(number) ?? 0)) {
+        Object.assign(findings, { pack: number, offset });
+        yield { phase: 'packs', done: base + offset, total };
+      }
+      Object.assign(findings, { pack: number, offset: ends.get(number) ?? 0 });
+      findings.packs++;
+      done += sizes[position] ?? 0;
+    }
+  }
+
+  /** Looks at `[start, end)` of a pack; yields up to where it came. */
+  function* overPack(number: number, start: number, end: number): Generator<number, void> {
     let size: number;
     try {
       size = packs.size(number);
@@ -126,23 +180,27 @@ export function verification(
     }
     if (size < end) damaged(number, size, end, 'the pack was cut off');
     const limit = Math.min(size, end);
-    for (let start: number | undefined = 0; start !== undefined && start < limit; ) {
-      let next: number = start;
-      for (const { header } of packs.headers(number, start, limit)) {
+    for (let position: number | undefined = start; position !== undefined && position < limit; ) {
+      let next: number = position;
+      for (const { header } of packs.headers(number, position, limit)) {
         next = header.offset + recordBytes(header.storedLength);
         checkRecord(header);
         // Behind a footer there is nothing but the trailer that points at it.
         if (header.type === RecordType.footer) next += TRAILER_BYTES;
-        if (++findings.records % STEP === 0) yield at;
+        if (++findings.records % STEP === 0) yield next;
       }
       if (next >= limit) return;
-      start = packs.resync(number, next + RECORD_ALIGNMENT, limit);
-      damaged(number, next, start ?? limit, 'there is no readable record');
+      position = packs.resync(number, next + RECORD_ALIGNMENT, limit);
+      damaged(number, next, position ?? limit, 'there is no readable record');
     }
   }
 
   function checkRecord(header: RecordHeader): void {
     if (options.share < 1 && (options.share === 0 || options.random() >= options.share)) return;
+    checkPayload(header);
+  }
+
+  function checkPayload(header: RecordHeader): void {
     findings.readBytes += header.storedLength;
     const { pack, offset, id } = header;
     const end = offset + recordBytes(header.storedLength);

@@ -15,43 +15,41 @@ export interface VerifyReport {
   ok: boolean;
   /** False where time ran out or it was stopped: the next run goes on from there. */
   complete: boolean;
+  /** Packs that this run finished, that earlier runs had which ended early, and that there are. */
   packs: number;
+  packsBefore: number;
+  packsTotal: number;
+  /** This run went on where an earlier one had ended. */
+  continues: boolean;
+  /** Looked at by this run. */
   records: number;
-  /** Bytes of payload read and hashed. */
+  /** Bytes of payload read and hashed by this run. */
   readBytes: number;
   snapshots: number;
-  /** Where bytes of a pack cannot be read. */
+  /** Where bytes of a pack cannot be read, by place; what earlier runs had found and is still so too. */
   damage: { pack: number; offset: number; reason: string }[];
-  /** What that hits. */
+  /** What that hits; looked at when all packs are through. */
   damagedSnapshots: DamagedSnapshot[];
 }
 
 export async function* verifyJob(store: Store, shouldStop: ShouldStop, args: unknown[]): Job {
   const { share, maxSeconds } = args[0] as VerifyRequest;
   const began = performance.now();
-  const cursor = store.verifiedUpTo(share);
-  const verification = store.verification({ share, after: cursor, random: Math.random });
+  const from = store.verifiedSoFar(share);
+  const { findings, run } = store.verification({ share, from, random: Math.random });
   let complete = true;
-  for await (const progress of verification.run()) {
+  for await (const progress of run()) {
     const late = maxSeconds !== undefined && performance.now() - began > maxSeconds * 1000;
-    if (shouldStop() || late) {
+    // However short the time, every run gets on.
+    if (shouldStop() || (late && (findings.records > 0 || progress.phase === 'snapshots'))) {
       complete = false;
       break;
     }
     yield progress satisfies VerifyProgress;
   }
-  const { findings } = verification;
-  store.noteVerified(share, complete ? undefined : findings.pack);
-  const { packs, records, readBytes, snapshots, damage, damagedSnapshots } = findings;
-  const ok = damage.length === 0 && damagedSnapshots.length === 0;
-  return {
-    ok,
-    complete,
-    packs,
-    records,
-    readBytes,
-    snapshots,
-    damage,
-    damagedSnapshots,
-  } satisfies VerifyReport;
+  findings.damage.sort((a, b) => a.pack - b.pack || a.offset - b.offset);
+  store.noteVerified(share, complete ? undefined : findings);
+  const { pack: _, offset: __, ...report } = findings;
+  const ok = findings.damage.length === 0 && findings.damagedSnapshots.length === 0;
+  return { ok, complete, ...report } satisfies VerifyReport;
 }

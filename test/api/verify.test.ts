@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { INTERNALS } from '../../src/api/options.js';
-import { Snap } from '../../src/index.js';
+import { Snap, type VerifyReport } from '../../src/index.js';
 import { field, storePath } from './support.js';
 
-async function makeStore(path: string): Promise<string[]> {
+async function makeStore(path: string, steps = 4): Promise<string[]> {
   await using snap = await Snap.open(path, { [INTERNALS]: { packBytes: 400_000 } });
   const ids: string[] = [];
   const state = { step: 0, u: field(60_000), v: field(30_000, 1) };
-  for (let step = 0; step < 4; step++) {
+  for (let step = 0; step < steps; step++) {
     state.step = step;
     for (let index = 0; index < 60_000; index++) state.u[index] = Math.sin(index * (step + 1));
     ids.push((await snap.save(state, { step, tag: `step-${step}`, durable: true })).id);
@@ -26,6 +26,20 @@ function damageChunk(path: string, pack: string, nth: number): void {
   for (let count = 0; count <= nth; count++) at = bytes.indexOf('HFR\u0001\u0002', at + 1, 'latin1');
   bytes[at + 300] = (bytes[at + 300] as number) ^ 4;
   writeFileSync(file, bytes);
+}
+
+/** Verifies every byte in runs that have hardly any time, to the end of the packs; then what is left. */
+async function inShortRuns(snap: Snap): Promise<VerifyReport[]> {
+  const reports: VerifyReport[] = [];
+  for (let left = true; left; ) {
+    const report = await snap.verify({ readData: true, maxSeconds: 1e-6 });
+    assert.ok(report.records > 0 || report.packs > 0, 'every run gets on');
+    reports.push(report);
+    left = report.packsBefore + report.packs < report.packsTotal;
+  }
+  const last = await snap.verify({ readData: true });
+  assert.ok(last.complete);
+  return [...reports, last];
 }
 
 test('a sound store verifies, in structure and to the last byte', async (t) => {
@@ -77,26 +91,81 @@ test('a lost or shortened pack is found by structure', async (t) => {
     const report = await snap.verify();
     assert.equal(report.ok, false);
     assert.ok(report.damage.some(({ pack }) => pack === 2));
+    const places = report.damage.map(({ pack, offset }) => `${pack} ${offset}`);
+    assert.equal(new Set(places).size, places.length, 'each place is told once');
   }
 });
 
-test('a run that ends early is continued by the next', async (t) => {
+test('runs that end early look at everything between them, once', async (t) => {
   const path = storePath(t);
   await makeStore(path);
   await using snap = await Snap.open(path);
   const whole = await snap.verify({ readData: true });
-  let packs = 0;
-  let runs = 0;
-  for (let complete = false; !complete; runs++) {
-    const report = await snap.verify({ readData: true, maxSeconds: 1e-6 });
-    packs += report.packs;
-    complete = report.complete;
-    assert.ok(runs < 100, 'it gets on');
-    if (runs > 2) break;
+  assert.ok(whole.packsTotal > 1);
+  assert.deepEqual([whole.packs, whole.packsBefore], [whole.packsTotal, 0]);
+  const runs = await inShortRuns(snap);
+  assert.ok(runs.length > 2, 'no run looks at everything');
+  const sum = (key: 'records' | 'readBytes' | 'packs') =>
+    runs.reduce((total, report) => total + report[key], 0);
+  assert.deepEqual(
+    [sum('records'), sum('readBytes'), sum('packs')],
+    [whole.records, whole.readBytes, whole.packs],
+  );
+  for (const [index, { packsBefore, continues }] of runs.entries()) {
+    assert.equal(continues, index > 0);
+    const earlier = runs.slice(0, index).reduce((total, { packs }) => total + packs, 0);
+    assert.equal(packsBefore, earlier);
   }
-  const rest = await snap.verify({ readData: true });
-  assert.equal(rest.complete, true);
-  assert.ok(packs + rest.packs >= whole.packs);
+  assert.equal((await snap.verify({ readData: true })).packsBefore, 0, 'the next run begins anew');
+});
+
+test('the last of several runs tells what the first had found', async (t) => {
+  const path = storePath(t);
+  const ids = await makeStore(path);
+  const sound = readFileSync(join(path, 'packs/00000001.pack'));
+  damageChunk(path, '00000001.pack', 2);
+  await using snap = await Snap.open(path, { readOnly: true });
+  const runs = await inShortRuns(snap);
+  assert.ok(runs.length > 2);
+  for (const { damage, ok } of runs) assert.deepEqual([damage.length, ok], [1, false]);
+  assert.ok(runs.at(-1)?.damagedSnapshots.some(({ id }) => id === ids[0]));
+  const { complete, damage } = await snap.verify({ readData: true, maxSeconds: 1e-6 });
+  assert.deepEqual([complete, damage.length], [false, 1]);
+  writeFileSync(join(path, 'packs/00000001.pack'), sound);
+  assert.equal((await snap.verify({ readData: true })).ok, true, 'what is sound again is not called damaged');
+});
+
+test('a note of an earlier run that cannot be read is passed over', async (t) => {
+  const path = storePath(t);
+  await makeStore(path);
+  await using snap = await Snap.open(path, { readOnly: true });
+  for (const note of [
+    '',
+    '{',
+    'null',
+    '{"share":1,"pack":-1,"offset":0,"damage":[]}',
+    '{"share":1,"pack":1}',
+  ]) {
+    writeFileSync(join(path, 'verified.json'), note);
+    const { complete, packsBefore } = await snap.verify({ readData: true });
+    assert.deepEqual([complete, packsBefore], [true, 0], note);
+  }
+});
+
+test('what opening found wrong is told too, once', async (t) => {
+  const path = storePath(t);
+  await makeStore(path);
+  const other = storePath(t);
+  await makeStore(other, 8);
+  const last = readdirSync(join(other, 'packs')).sort().at(-1) ?? '';
+  const pack = Number.parseInt(last, 10);
+  copyFileSync(join(other, 'packs', last), join(path, 'packs', last));
+  await using snap = await Snap.open(path, { readOnly: true });
+  for (const readData of [false, true]) {
+    const { ok, damage, damagedSnapshots } = await snap.verify({ readData });
+    assert.deepEqual([ok, damagedSnapshots], [false, []]);
+    assert.deepEqual(damage, [{ pack, offset: 0, reason: 'it belongs to another store' }]);
+  }
 });
 
 test('saves go on while a store is verified, and closing ends it', async (t) => {
