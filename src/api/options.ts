@@ -1,5 +1,6 @@
 /** What callers may ask for, checked at the border so that the rooms inside need not. */
 
+import { checkRun, checkTag } from '../base/names.js';
 import { MiB } from '../base/sizes.js';
 import { checkLevel } from '../compress/compressor.js';
 import type { Program } from '../format/manifest.js';
@@ -7,7 +8,7 @@ import type { VerifyProgress } from '../store/verify.js';
 import type { OnBusy } from '../writer/save-queue.js';
 import type { Internals } from '../writer/thread.js';
 import type { VerifyRequest } from '../writer/verify-job.js';
-import { checkRun, checkTag, detectProgram } from './names.js';
+import { detectProgram } from './program.js';
 
 /** Options of `Snap.open`. */
 export interface OpenOptions {

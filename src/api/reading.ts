@@ -9,7 +9,8 @@ import {
   type RegionSource,
   regionsFor,
 } from '../state/index.js';
-import type { BufferForm, OpenedSnapshot, SnapshotRef } from '../writer/requests.js';
+import type { SnapshotRef } from '../writer/refs.js';
+import type { BufferForm, OpenedSnapshot } from '../writer/requests.js';
 
 /** Options of `restore` and `resume`. */
 export interface RestoreOptions {
@@ -56,14 +57,4 @@ export async function readState(
     ...(only && { only }),
   });
   return { state, id };
-}
-
-/** Throws a TypeError for what cannot name a snapshot. */
-export function checkRef(ref: unknown): asserts ref is SnapshotRef {
-  if (typeof ref === 'string' && ref !== '') return;
-  if (typeof ref === 'object' && ref !== null) {
-    if ('step' in ref && Number.isSafeInteger(ref.step)) return;
-    if ('before' in ref && ref.before instanceof Date && !Number.isNaN(ref.before.getTime())) return;
-  }
-  throw new TypeError('a snapshot is named by "latest", a tag, an id, { step: number } or { before: Date }');
 }

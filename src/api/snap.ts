@@ -12,6 +12,7 @@ import { randomFillSync } from 'node:crypto';
 import { abortError, orAbort, throwIfAborted } from '../base/abort.js';
 import { SnapError } from '../base/errors.js';
 import { type SnapshotId, snapshotIdFromBytes } from '../base/ids.js';
+import { checkTag } from '../base/names.js';
 import {
   ClassRegistry,
   StateEncoder,
@@ -24,12 +25,13 @@ import {
 import type { RepairOptions, RepairReport } from '../store/repair.js';
 import { Owner } from '../writer/owner.js';
 import type { SnapshotInfo } from '../writer/protocol.js';
+import { checkRef } from '../writer/refs.js';
 import type { ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
 import { SaveQueue } from '../writer/save-queue.js';
 import { Slots } from '../writer/slots.js';
 import type { VerifyReport } from '../writer/verify-job.js';
 import { publishCaptured, publishDurable, publishError, publishWarning } from './channels.js';
-import { checkTag } from './names.js';
+
 import {
   type CheckedOpen,
   type CheckedSave,
@@ -41,7 +43,7 @@ import {
   type VerifyOptions,
 } from './options.js';
 import { PendingTickets } from './pending.js';
-import { checkRef, type RestoreOptions, readState } from './reading.js';
+import { type RestoreOptions, readState } from './reading.js';
 import { type SaveTicket, Ticket } from './ticket.js';
 
 /** How long a loop may go without turning the event loop before a save turns it. */

@@ -1,7 +1,7 @@
 /** What options and arguments take, checked before anything is opened. */
 
 import { InvalidArgumentError } from 'commander';
-import { checkRun, checkTag } from '../api/names.js';
+import { checkRun, checkTag } from '../base/names.js';
 
 export const RUN_OPTION = ['--run <NAME>', 'only this run', parseRun] as const;
 export const RUN_OF_REF = ['--run <NAME>', 'the run that latest and step:N mean', parseRun] as const;

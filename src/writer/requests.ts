@@ -14,10 +14,10 @@ import { readRegion } from '../store/region-tree.js';
 import type { Store } from '../store/store.js';
 import type { Client } from './client.js';
 import type { SnapshotInfo } from './protocol.js';
+import type { SnapshotRef } from './refs.js';
 import { newestOf } from './saver.js';
 
-/** How a caller names a snapshot. */
-export type SnapshotRef = string | { step: number } | { before: Date };
+export type { SnapshotRef };
 
 export interface ListFilter {
   /** Only this run; otherwise all. */

@@ -1,8 +1,4 @@
-/** What runs and tags may be called, and where a program's own name comes from. */
-
-import { dirname, resolve } from 'node:path';
-import type { Program } from '../format/manifest.js';
-import { nearestPackage } from '../io/machine.js';
+/** What runs and tags may be called. */
 
 const LONGEST_NAME_BYTES = 128;
 /** An id as `snap ls` shows it, or more of one. */
@@ -50,25 +46,5 @@ function checkName(name: unknown, what: 'run' | 'tag'): asserts name is string {
     throw new TypeError(
       `${what} ${shown} would be taken for a folder or an option; begin with a letter or digit`,
     );
-  }
-}
-
-let detected: Program | undefined;
-
-/** Name and version of the running program, from the nearest package.json. */
-export function detectProgram(): Program {
-  detected ??= { ...(nearestPackage(ancestors()) ?? { name: '', version: '' }), node: process.version };
-  return detected;
-}
-
-function ancestors(): string[] {
-  const script = process.argv[1];
-  const folders: string[] = [];
-  let folder = script ? dirname(resolve(script)) : process.cwd();
-  for (;;) {
-    folders.push(folder);
-    const parent = dirname(folder);
-    if (parent === folder) return folders;
-    folder = parent;
   }
 }
