@@ -1,8 +1,8 @@
 /** What the machine and this process are: the one place that is particular to an operating system. */
 
-import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { fstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { freemem, hostname, setPriority } from 'node:os';
-import { resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 export const processId = process.pid;
 
@@ -20,12 +20,40 @@ export function processExists(pid: number): boolean {
   }
 }
 
-/** One name for a folder, however it is spelled. */
+/** One name for a folder, however it is spelled, and the same before it is made as afterwards. */
 export function canonicalPath(path: string): string {
+  const absolute = resolve(path);
   try {
-    return realpathSync(path);
+    return realpathSync.native(absolute);
   } catch {
-    return resolve(path);
+    const parent = dirname(absolute);
+    return parent === absolute ? absolute : join(canonicalPath(parent), basename(absolute));
+  }
+}
+
+/** True where a thread of this process has the file open, under whatever name. */
+export function isOpenHere(path: string): boolean {
+  const wanted = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return wanted !== undefined && openFiles().some(({ dev, ino }) => dev === wanted.dev && ino === wanted.ino);
+}
+
+function openFiles(): { dev: bigint; ino: bigint }[] {
+  return descriptors().flatMap((descriptor) => {
+    try {
+      return fstatSync(Number(descriptor), { bigint: true });
+    } catch {
+      // It was closed in the meantime, as the one is by which they were listed.
+      return [];
+    }
+  });
+}
+
+function descriptors(): string[] {
+  try {
+    return readdirSync('/dev/fd');
+  } catch {
+    // Not mounted here: there is no telling.
+    return [];
   }
 }
 

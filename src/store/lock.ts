@@ -2,15 +2,24 @@
  * The writer lock: held by one process, gone the moment it dies.
  *
  * Node has no file lock of its own. LevelDB takes a kernel lock (fcntl) on its LOCK file, so an empty LevelDB
- * in a folder of its own is the lock. Nothing else may open a file in that folder while it is held: closing
- * any descriptor of LOCK in the same process would drop the kernel's lock. It is apart from the index so that
- * the index can be thrown away and rebuilt while the lock is held.
+ * in a folder of its own is the lock. It is apart from the index so that the index can be thrown away and rebuilt
+ * while the lock is held.
+ *
+ * Such a lock is a process's, and closing any descriptor of LOCK in that process drops it. LevelDB itself opens and
+ * closes LOCK when a second thread asks for what its process holds. Hence the gate, a LevelDB that has to be opened
+ * first: the second thread gets no further, and the lock that it makes its process drop is only the gate's.
+ *
+ * Invariants
+ *  - no file in lock/ is opened but by LevelDB, and LOCK by nobody in a process that has it open
+ *  - whoever holds the lock holds the gate too, or his own process shut it for others
  */
 
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Level } from 'level';
 import { SnapError } from '../base/errors.js';
 import type { Io } from '../io/io.js';
-import { hostName, processExists, processId } from '../io/machine.js';
+import { hostName, isOpenHere, processExists, processId } from '../io/machine.js';
 import { readSmallFile, replaceFile } from '../io/transfer.js';
 import type { Layout } from './layout.js';
 
@@ -19,15 +28,24 @@ export interface Lock {
 }
 
 const OWNER_FILE_LIMIT = 4096;
+/** A new owner takes the lock first and then says who he is. */
+const INTRODUCTION_MS = 500;
+const LOOK_MS = 10;
 
 /** Takes the lock, or fails at once with SNAP_LOCKED and the owner's pid. */
 export async function acquireLock(io: Io, layout: Layout): Promise<Lock> {
-  const level = await openLock(io, layout);
+  const gateFolder = join(layout.lock, 'gate');
+  io.makeFolder(gateFolder);
+  const gate = await take(io, layout, gateFolder);
+  let lock: Level | undefined;
   try {
+    // In this process and through the gate: the folder has been moved, or is mounted under two names.
+    if (isOpenHere(`${layout.lock}/LOCK`)) throw await lockedError(io, layout);
+    lock = await take(io, layout, layout.lock);
     const owner = { pid: processId, host: hostName(), since: new Date(io.now()).toISOString() };
     replaceFile(io, layout.owner, Buffer.from(`${JSON.stringify(owner)}\n`));
   } catch (error) {
-    await level.close();
+    await letGo(gate, lock);
     throw error;
   }
   return {
@@ -37,36 +55,46 @@ export async function acquireLock(io: Io, layout: Layout): Promise<Lock> {
       } catch {
         // The file is for messages only; the lock has to go whatever becomes of it.
       }
-      await level.close();
+      await letGo(gate, lock);
     },
   };
 }
 
-async function openLock(io: Io, layout: Layout): Promise<Level> {
+async function letGo(gate: Level, lock: Level | undefined): Promise<void> {
   try {
-    return await tryOpen(layout);
+    await lock?.close();
+  } finally {
+    await gate.close();
+  }
+}
+
+/** Opens the LevelDB in a folder: it then has the kernel's lock on it. */
+async function take(io: Io, layout: Layout, folder: string): Promise<Level> {
+  try {
+    return await open(folder);
   } catch (error) {
-    if (isHeld(error)) throw lockedError(io, layout);
+    if (isHeld(error)) throw await lockedError(io, layout);
     // Not held, yet not to be opened: its files are damaged. They hold nothing, so they are made anew; should
     // another process be doing the same, the kernel still lets only one of the two have the lock.
-    for (const name of io.list(layout.lock)) {
-      if (name !== 'LOCK') io.remove(`${layout.lock}/${name}`);
+    for (const name of io.list(folder)) {
+      const path = `${folder}/${name}`;
+      if (name !== 'LOCK' && io.stat(path)?.kind === 'file') io.remove(path);
     }
     try {
-      return await tryOpen(layout);
+      return await open(folder);
     } catch (second) {
-      if (isHeld(second)) throw lockedError(io, layout);
+      if (isHeld(second)) throw await lockedError(io, layout);
       throw new SnapError(
         'SNAP_IO',
-        `the store's lock (${layout.lock}) cannot be taken; check that the folder is writable`,
+        `the store's lock (${folder}) cannot be taken; check that the folder is writable`,
         { cause: second },
       );
     }
   }
 }
 
-async function tryOpen(layout: Layout): Promise<Level> {
-  const level = new Level(layout.lock);
+async function open(folder: string): Promise<Level> {
+  const level = new Level(folder);
   await level.open();
   return level;
 }
@@ -76,8 +104,12 @@ function isHeld(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED';
 }
 
-function lockedError(io: Io, layout: Layout): SnapError {
-  const owner = readOwner(io, layout);
+async function lockedError(io: Io, layout: Layout): Promise<SnapError> {
+  let owner = readOwner(io, layout);
+  for (let waited = 0; !owner && waited < INTRODUCTION_MS; waited += LOOK_MS) {
+    await sleep(LOOK_MS);
+    owner = readOwner(io, layout);
+  }
   if (!owner) {
     return new SnapError(
       'SNAP_LOCKED',

@@ -49,7 +49,8 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-const owners = new Map<string, Promise<Owner>>();
+/** By folder; one that is closing or gone is in the way until it is forgotten. */
+const owners = new Map<string, Owner>();
 
 /** Those whose store has to be closed when the process ends. One listener serves them all. */
 const live = new Set<Owner>();
@@ -62,10 +63,13 @@ export class Owner {
   readonly #clients = new Map<number, ClientEvents>();
   readonly #requests = new Map<number, Waiting>();
   readonly #early: Warning[] = [];
-  #opened: { resolve(): void; reject(error: Error): void } | undefined;
+  readonly #opened: Promise<void>;
+  #opening: { resolve(): void; reject(error: Error): void } | undefined;
   #closing: Promise<void> | undefined;
   #closed: { resolve(): void; reject(error: Error): void } | undefined;
   #broken: SnapError | undefined;
+  /** Snaps that were promised this owner and have not registered yet: it is not closed before they have. */
+  #expected = 0;
   #lastClient = 0;
   #lastRequest = 0;
   #taken = 0;
@@ -73,39 +77,31 @@ export class Owner {
   #busy = 0;
   #lastTurn = performance.now();
 
-  /** The owner of a folder: the one this process has, or a new one. */
+  /** The owner of a folder: the one this process has, or a new one. To be followed by `attach`. */
   static async acquire(options: OwnerOptions): Promise<Owner> {
-    const path = canonicalPath(options.directory);
-    const writing = owners.get(keyOf(path, false));
+    const directory = canonicalPath(options.directory);
+    const key = keyOf(directory, options.readOnly);
     // A reader in the process that owns the store reads through its owner.
-    if (options.readOnly && writing) return writing;
-    const key = keyOf(path, options.readOnly);
-    const existing = owners.get(key);
-    if (existing) {
-      const owner = await existing;
-      if (!owner.#broken && !owner.#closing) return owner;
+    const listed = () => owners.get(keyOf(directory, false)) ?? owners.get(key);
+    for (let owner = listed(); owner; owner = listed()) {
+      const opened = await owner.#opened.then(
+        () => true,
+        () => false,
+      );
+      if (opened && !owner.#broken && !owner.#closing) return owner.#expect();
       await owner.#closing?.catch(() => {});
-      if (owners.get(key) === existing) owners.delete(key);
-      return Owner.acquire(options);
     }
-    const opening = Owner.#open(key, { ...options, directory: path });
-    owners.set(key, opening);
-    opening.catch(() => owners.delete(key));
-    return opening;
-  }
-
-  static async #open(key: string, options: OwnerOptions): Promise<Owner> {
-    const owner = new Owner(key, options);
-    await new Promise<void>((resolve, reject) => {
-      owner.#opened = { resolve, reject };
-    });
-    owner.#opened = undefined;
-    owner.#settleRef();
-    return owner;
+    const owner = new Owner(key, { ...options, directory });
+    owners.set(key, owner);
+    await owner.#opened;
+    return owner.#expect();
   }
 
   private constructor(key: string, options: OwnerOptions) {
     this.#key = key;
+    this.#opened = new Promise((resolve, reject) => {
+      this.#opening = { resolve, reject };
+    });
     this.#words = new Int32Array(new SharedArrayBuffer(WORD_COUNT * Int32Array.BYTES_PER_ELEMENT));
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -126,8 +122,14 @@ export class Owner {
     live.add(this);
   }
 
+  #expect(): this {
+    this.#expected++;
+    return this;
+  }
+
   /** Registers a Snap; the number names it in every message. */
   attach(run: string, events: ClientEvents): number {
+    this.#expected--;
     const client = ++this.#lastClient;
     this.#clients.set(client, events);
     this.send({ type: 'attach', client, run });
@@ -138,11 +140,10 @@ export class Owner {
   /** Lets a Snap go; the last one closes the store. */
   async detach(client: number): Promise<void> {
     this.#clients.delete(client);
-    if (this.#clients.size > 0) {
+    if (this.#clients.size + this.#expected > 0) {
       if (!this.#broken) this.send({ type: 'detach', client });
       return;
     }
-    owners.delete(this.#key);
     await this.#close();
   }
 
@@ -194,11 +195,12 @@ export class Owner {
     this.#taken = (this.#taken + 1) | 0;
     switch (message.type) {
       case 'opened':
-        this.#opened?.resolve();
+        this.#opening?.resolve();
+        this.#settleRef();
         return;
       case 'failed-to-open':
         this.#forget();
-        this.#opened?.reject(fromPlainError(message.error));
+        this.#opening?.reject(fromPlainError(message.error));
         return;
       case 'released':
         this.#clients.get(message.client)?.released(message.slot);
@@ -283,8 +285,7 @@ export class Owner {
     );
     this.#broken = error;
     this.#forget();
-    owners.delete(this.#key);
-    this.#opened?.reject(error);
+    this.#opening?.reject(error);
     this.#closed?.resolve();
     for (const waiting of this.#requests.values()) waiting.reject(error);
     this.#requests.clear();
@@ -293,8 +294,9 @@ export class Owner {
     this.#port.close();
   }
 
-  /** Nothing is left to be done at the end of the process. */
+  /** Another may own the folder, and nothing is left to be done at the end of the process. */
   #forget(): void {
+    if (owners.get(this.#key) === this) owners.delete(this.#key);
     live.delete(this);
     if (live.size === 0) process.off('exit', Owner.#closeAllAtExit);
   }
