@@ -15,6 +15,8 @@ if (files.length === 0) {
   console.error(`no test file under ${root} matches ${filters.join(' ')}`);
   process.exit(1);
 }
-const args = ['--expose-gc', '--test', '--test-timeout=300000', '--test-concurrency=2', ...files];
+// Against hangs only: a soak takes as long as it was asked to.
+const timeout = 300_000 * Math.max(1, Number(process.env.HOLDFAST_SOAK ?? 1));
+const args = ['--expose-gc', '--test', `--test-timeout=${timeout}`, '--test-concurrency=2', ...files];
 const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
 process.exit(status ?? 1);

@@ -5,7 +5,7 @@
  *   packs removed: count (varint), ranges: first (varint), how many (varint)
  *   packs set aside because they were damaged: the same
  *   packs that stay and have no footer: count (varint), number (varint), bytes that count (varint)
- *   snapshots collected whose manifest still stands in a pack: count (varint), ids (16 each)
+ *   snapshots collected whose manifest still stands in a pack: count (varint), id (16), number of that pack (varint)
  *
  * Packs are taken away only after this record is durable, so one that is listed here and still there is no part of
  * the store. How much of a pack without a footer counts is otherwise known from the header of the next, which may be
@@ -28,7 +28,7 @@ export interface GcRecord {
   removed: readonly PackRange[];
   setAside: readonly PackRange[];
   unsealed: readonly { pack: number; end: number }[];
-  collected: readonly SnapshotId[];
+  collected: readonly { snapshot: SnapshotId; pack: number }[];
 }
 
 export const NOTHING_GONE: GcRecord = { removed: [], setAside: [], unsealed: [], collected: [] };
@@ -42,7 +42,7 @@ export function encodeGc(record: GcRecord): Buffer {
   out.varint(record.unsealed.length);
   for (const { pack, end } of record.unsealed) out.varint(pack).varint(end);
   out.varint(record.collected.length);
-  for (const id of record.collected) out.bytes(snapshotIdToBytes(id));
+  for (const { snapshot, pack } of record.collected) out.bytes(snapshotIdToBytes(snapshot)).varint(pack);
   return out.finish();
 }
 
@@ -52,9 +52,10 @@ export function decodeGc(payload: Buffer): GcRecord {
   const removed = readRanges(source);
   const setAside = readRanges(source);
   const unsealed = readList(source, 2, () => ({ pack: readPack(source), end: source.varint() }));
-  const collected = readList(source, SNAPSHOT_ID_BYTES, () =>
-    snapshotIdFromBytes(source.bytes(SNAPSHOT_ID_BYTES)),
-  );
+  const collected = readList(source, SNAPSHOT_ID_BYTES + 1, () => ({
+    snapshot: snapshotIdFromBytes(source.bytes(SNAPSHOT_ID_BYTES)),
+    pack: readPack(source),
+  }));
   source.end();
   return { removed, setAside, unsealed, collected };
 }

@@ -150,6 +150,13 @@ export class Footer {
     return this.#entry(this.contentCount + index);
   }
 
+  /** All records, by offset. */
+  byOffset(): FooterEntry[] {
+    const count = this.contentCount + this.otherCount;
+    const all = Array.from({ length: count }, (_, index) => this.#entry(index));
+    return all.sort((a, b) => a.location.offset - b.location.offset);
+  }
+
   /** Where a chunk or page lies in this pack. */
   find(id: ChunkId): Location | undefined {
     let low = 0;

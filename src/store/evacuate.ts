@@ -1,131 +1,105 @@
 /**
- * Carries what counts out of a pack that is going to be taken away: into the open pack, as it is stored.
+ * Carries what counts out of packs that are going to be taken away: into the open pack, as it is stored.
  *
- * Invariants
- *  - everything that the index finds in this pack and that can be read lies elsewhere, durably, at the end
- *  - what cannot be read stays where it is, and is told
- *  - between two yields nothing is uncommitted, so that others may write in between
+ * First chunks and pages, in batches that are committed: having them twice does no harm. Then manifests and notes, in
+ * the very commit that says that the packs are gone: a manifest that stood in two packs could come back to life after
+ * it was collected. Notes say what counts now, not what the pack says: one that was overtaken must not come back.
  *
- * Notes say what counts now, not what the pack says: one that was overtaken must not come back to life. The pack must
- * not be the open one.
+ * What cannot be read is left behind, and counted. The packs must not be the open one.
  */
 
-import type { ChunkId } from '../base/ids.js';
+import type { ChunkId, SnapshotId } from '../base/ids.js';
 import { MiB } from '../base/sizes.js';
 import { decodeManifest } from '../format/manifest.js';
 import { decodeForget, decodeTag, decodeTiming } from '../format/notes.js';
-import { type Location, locationOf } from '../format/pack.js';
-import { RECORD_ALIGNMENT, type RecordHeader, RecordType, recordBytes } from '../format/record.js';
+import type { FooterEntry, Location } from '../format/pack.js';
+import { RecordType, recordBytes } from '../format/record.js';
+import { needsPayload } from './index.js';
 import type { Packs } from './packs.js';
 import type { Store } from './store.js';
 
-export interface Evacuation {
-  /** Bytes of records that were copied. */
-  copiedBytes: number;
-  /** Records that could not be. */
-  unreadable: number;
-}
+/** Which chunks and pages to carry. */
+export type Wanted = (id: ChunkId, location: Location) => boolean;
 
-/** Bytes copied between two commits. */
-const BATCH_BYTES = 4 * MiB;
-/** Records looked at between two yields. */
-const BATCH_RECORDS = 1000;
+/** Bytes and records copied between two commits: what a save may have to wait for. */
+const BATCH_BYTES = MiB;
+const BATCH_RECORDS = 256;
 
-export class Evacuator {
+export class Evacuation {
+  /** Bytes of the records that were copied. */
+  copiedBytes = 0;
+  /** Records that could not be read. */
+  unreadable = 0;
   readonly #store: Store;
   readonly #packs: Packs;
-  readonly #pack: number;
-  readonly #end: number;
-  readonly #result: Evacuation = { copiedBytes: 0, unreadable: 0 };
+  readonly #wanted: Wanted;
   /** Notes that were said again. */
   readonly #said = new Set<string>();
 
-  /** `end`: how much of the pack counts. */
-  constructor(store: Store, packs: Packs, pack: number, end: number) {
+  constructor(store: Store, packs: Packs, wanted: Wanted) {
     this.#store = store;
     this.#packs = packs;
-    this.#pack = pack;
-    this.#end = end;
+    this.#wanted = wanted;
   }
 
-  /** Yields how far it has come, in bytes of the pack. */
-  async *run(): AsyncGenerator<number, Evacuation> {
-    const end = Math.min(this.#end, this.#packs.size(this.#pack));
-    let copiedBytes = 0;
+  /** Copies chunks and pages of a pack of which `[0, end)` counts. Between two yields nothing is uncommitted. */
+  async *content(pack: number, end: number): AsyncGenerator<void> {
     let records = 0;
-    for (let start: number | undefined = 0; start !== undefined && start < end; ) {
-      let next: number = start;
-      for (const { header } of this.#packs.headers(this.#pack, start, end)) {
-        next = header.offset + recordBytes(header.storedLength);
-        if (records++ === 0) this.#store.begin();
-        await this.#carry(header);
-        if (records < BATCH_RECORDS && this.#result.copiedBytes - copiedBytes < BATCH_BYTES) continue;
-        await this.#store.commit();
-        copiedBytes = this.#result.copiedBytes;
-        records = 0;
-        yield next;
-      }
-      start = next < end ? this.#packs.resync(this.#pack, next + RECORD_ALIGNMENT, end) : undefined;
+    let bytes = 0;
+    for (const { id, location } of this.#packs.records(pack, end)) {
+      if (!isContent(location) || !this.#isHere(id, location) || !this.#wanted(id, location)) continue;
+      if (records === 0) this.#store.begin();
+      await this.#store.makeRoom(location.storedLength);
+      bytes += this.#copy(id, location) ? location.storedLength : 0;
+      if (++records < BATCH_RECORDS && bytes < BATCH_BYTES) continue;
+      await this.#store.commit();
+      records = 0;
+      bytes = 0;
+      yield;
     }
     if (records > 0) await this.#store.commit();
-    return this.#result;
   }
 
-  async #carry(header: RecordHeader): Promise<void> {
-    switch (header.type) {
-      case RecordType.chunk:
-      case RecordType.page:
-        return this.#carryContent(header);
-      case RecordType.manifest:
-        return this.#carryManifest(header);
-      case RecordType.tag:
-      case RecordType.forget:
-      case RecordType.timing:
-        return this.#carryNote(header);
+  /** Puts manifests and notes of a pack again; the caller commits. */
+  rest(pack: number, end: number): void {
+    for (const { id, location } of this.#packs.records(pack, end)) {
+      if (!needsPayload(location.type) || location.type === RecordType.gc) continue;
+      const payload = this.#packs.readRecord(pack, location.offset)?.payload;
+      if (!payload) this.unreadable++;
+      else if (location.type === RecordType.manifest) this.#carryManifest(id, location, payload);
+      else if (location.type === RecordType.tag) this.#sayTag(decodeTag(payload).name);
+      else if (location.type === RecordType.forget) this.#sayForgotten(decodeForget(payload).snapshot);
+      else this.#sayTiming(decodeTiming(payload).snapshot);
     }
   }
 
-  async #carryContent(header: RecordHeader): Promise<void> {
-    const { id, storedLength } = header;
+  /** The same record may lie elsewhere too: then this one is not what anybody reads. */
+  #isHere(id: ChunkId, { pack, offset }: Location): boolean {
     const location = this.#store.locate(id);
-    if (location?.pack !== this.#pack || location.offset !== header.offset) return;
-    await this.#store.makeRoom(storedLength);
-    this.#copy(id, header);
+    return location?.pack === pack && location.offset === offset;
   }
 
-  #carryManifest(header: RecordHeader): void {
-    const record = this.#packs.readRecord(this.#pack, header.offset);
-    if (!record) {
-      this.#result.unreadable++;
-      return;
-    }
-    const summary = this.#store.byId(decodeManifest(record.payload).id);
-    if (summary?.manifest.pack !== this.#pack || summary.manifest.offset !== header.offset) return;
-    if (!this.#copy(header.id, header)) return;
+  #carryManifest(id: ChunkId, location: Location, payload: Buffer): void {
+    const summary = this.#store.byId(decodeManifest(payload).id);
+    if (summary?.manifest.pack !== location.pack || summary.manifest.offset !== location.offset) return;
+    if (!this.#copy(id, location)) return;
     // A note counts only for a manifest that comes before it.
-    this.#store.putForget(summary.id, summary.forgotten);
+    if (summary.forgotten) this.#store.putForget(summary.id, true);
     if (summary.durableMs !== undefined) this.#store.putTiming(summary.id, summary.durableMs);
-  }
-
-  #carryNote(header: RecordHeader): void {
-    const payload = this.#packs.readRecord(this.#pack, header.offset)?.payload;
-    if (!payload) this.#result.unreadable++;
-    else if (header.type === RecordType.tag) this.#sayTag(decodeTag(payload).name);
-    else if (header.type === RecordType.forget) this.#sayForgotten(decodeForget(payload).snapshot);
-    else this.#sayTiming(decodeTiming(payload).snapshot);
   }
 
   #sayTag(name: string): void {
     if (this.#isSaid(`tag ${name}`)) return;
-    this.#store.putTag(name, this.#store.tagged(name));
+    const id = this.#store.tagged(name);
+    this.#store.putTag(name, id && this.#store.byId(id) ? id : undefined);
   }
 
-  #sayForgotten(id: Parameters<Store['byId']>[0]): void {
+  #sayForgotten(id: SnapshotId): void {
     const summary = this.#store.byId(id);
     if (summary && !this.#isSaid(`forget ${id}`)) this.#store.putForget(id, summary.forgotten);
   }
 
-  #sayTiming(id: Parameters<Store['byId']>[0]): void {
+  #sayTiming(id: SnapshotId): void {
     const durableMs = this.#store.byId(id)?.durableMs;
     if (durableMs !== undefined && !this.#isSaid(`timing ${id}`)) this.#store.putTiming(id, durableMs);
   }
@@ -137,14 +111,13 @@ export class Evacuator {
   }
 
   /** Says whether the record could be read. */
-  #copy(id: ChunkId, header: RecordHeader): boolean {
-    const location = locationOf(header);
+  #copy(id: ChunkId, location: Location): boolean {
     const stored = this.#read(id, location);
     if (stored) {
       this.#store.putStored(id, location, stored);
-      this.#result.copiedBytes += recordBytes(header.storedLength);
+      this.copiedBytes += recordBytes(location.storedLength);
     } else {
-      this.#result.unreadable++;
+      this.unreadable++;
     }
     return stored !== undefined;
   }
@@ -156,4 +129,8 @@ export class Evacuator {
       return undefined;
     }
   }
+}
+
+export function isContent({ type }: FooterEntry['location']): boolean {
+  return type === RecordType.chunk || type === RecordType.page;
 }

@@ -58,6 +58,12 @@ export class Index {
     for (const record of records) this.#applyOne(record);
   }
 
+  /** Takes out a chunk or page that is no more at a place; where it is found elsewhere by now it stays. */
+  drop(id: ChunkId, { pack, offset }: { pack: number; offset: number }): void {
+    const location = this.locate(id);
+    if (location?.pack === pack && location.offset === offset) this.#put(keys.chunkEntryKey(id), undefined);
+  }
+
   /** Starts writing what was applied; resolves when it is written, or has failed and stays in memory. */
   flush(): Promise<void> {
     this.#written = this.#written.then(() => this.#writePending());
@@ -204,10 +210,10 @@ export class Index {
 
   #applyGc(location: Location, payload: Buffer): void {
     this.#put(keys.GC_KEY, keys.encodeLocation(keys.GC_KEY, location));
-    for (const id of decodeGc(payload).collected) {
-      const summary = this.byId(id);
+    for (const { snapshot } of decodeGc(payload).collected) {
+      const summary = this.byId(snapshot);
       if (!summary) continue;
-      this.#put(keys.idKey(id), undefined);
+      this.#put(keys.idKey(snapshot), undefined);
       this.#put(keys.snapshotKey(summary.sequence), undefined);
       this.#put(keys.runKey(summary.run, summary.sequence), undefined);
     }

@@ -5,6 +5,7 @@
  *   owner.json       who holds the store, for messages only: the lock decides
  *   clean.json       present after a clean close: what the index then was
  *   verified.json    present where a verification ended early: how far it came
+ *   reserve          space held back for notes on a full disk
  *   lock/            an empty LevelDB, for its kernel lock alone
  *   index/           the LevelDB index, disposable
  *   packs/           00000001.pack, 00000002.pack, ...: the truth;
@@ -19,6 +20,7 @@ export class Layout {
   readonly owner: string;
   readonly clean: string;
   readonly verified: string;
+  readonly reserve: string;
   readonly lock: string;
   readonly index: string;
   readonly packs: string;
@@ -29,6 +31,7 @@ export class Layout {
     this.owner = join(root, 'owner.json');
     this.clean = join(root, 'clean.json');
     this.verified = join(root, 'verified.json');
+    this.reserve = join(root, 'reserve');
     this.lock = join(root, 'lock');
     this.index = join(root, 'index');
     this.packs = join(root, 'packs');
@@ -49,6 +52,7 @@ export const OWN_NAMES: ReadonlySet<string> = new Set([
   'clean.json.new',
   'verified.json',
   'verified.json.new',
+  'reserve',
   'lock',
   'index',
   'packs',

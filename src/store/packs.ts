@@ -1,10 +1,17 @@
 /** Reading packs: open files, records checked before they are believed, scans, footers. */
 
 import { SnapError } from '../base/errors.js';
-import type { ChunkId } from '../base/ids.js';
+import { asChunkId, type ChunkId } from '../base/ids.js';
 import { KiB } from '../base/sizes.js';
 import { chunkIdOf } from '../chunker/ids.js';
-import { decodeTrailer, Footer, type Location, TRAILER_BYTES } from '../format/pack.js';
+import {
+  decodeTrailer,
+  Footer,
+  type FooterEntry,
+  type Location,
+  locationOf,
+  TRAILER_BYTES,
+} from '../format/pack.js';
 import {
   CHECK_BYTES,
   decodeHeader,
@@ -38,6 +45,8 @@ export class Packs {
   readonly #layout: Layout;
   /** In order of use: the first is the one to close. */
   readonly #open = new Map<number, IoFile>();
+  /** Packs seen to end in a footer: they never change. */
+  readonly #sealed = new Set<number>();
   #scratch = Buffer.allocUnsafeSlow(SCAN_BYTES);
 
   constructor(io: Io, layout: Layout) {
@@ -197,6 +206,35 @@ export class Packs {
     return undefined;
   }
 
+  /**
+   * The records of a pack of which `[0, end)` counts, by offset: as its footer lists them, or as they stand there.
+   * None of them was looked at beyond its header.
+   */
+  *records(pack: number, end: number): Generator<FooterEntry> {
+    const sealed = this.footer(pack);
+    if (sealed) {
+      yield* sealed.footer.byOffset();
+      return;
+    }
+    const limit = Math.min(end, this.size(pack));
+    for (let start: number | undefined = 0; start !== undefined && start < limit; ) {
+      let next: number = start;
+      for (const { header } of this.headers(pack, start, limit)) {
+        next = header.offset + recordBytes(header.storedLength);
+        yield { id: asChunkId(Buffer.from(header.id)), location: locationOf(header) };
+      }
+      start = this.resync(pack, next + RECORD_ALIGNMENT, limit);
+    }
+  }
+
+  /** True where a pack ends in a footer that verifies. */
+  isSealed(pack: number): boolean {
+    if (this.#sealed.has(pack)) return true;
+    if (!this.footer(pack)) return false;
+    this.#sealed.add(pack);
+    return true;
+  }
+
   /** The footer of a sealed pack, or undefined where the pack has none that verifies. */
   footer(pack: number): SealedEnd | undefined {
     const size = this.size(pack);
@@ -212,6 +250,7 @@ export class Packs {
 
   /** Forgets a file, because it was truncated, removed or replaced. */
   drop(pack: number): void {
+    this.#sealed.delete(pack);
     const file = this.#open.get(pack);
     this.#open.delete(pack);
     if (file) closeQuietly(file);

@@ -44,6 +44,16 @@ export class RecordReader {
     return target;
   }
 
+  /** The base that a page is stored as a patch of; undefined where it is stored in full. */
+  baseOf(id: ChunkId): ChunkId | undefined {
+    const location = this.#find(id);
+    if (location.filter !== Filter.patch) return undefined;
+    const stored = this.#packs.readStored(location, id, true);
+    if (stored.length < CHUNK_ID_BYTES)
+      throw damaged(location.pack, location.offset, 'a patch without a base');
+    return asChunkId(Buffer.from(stored.subarray(0, CHUNK_ID_BYTES)));
+  }
+
   /** Fills `target`, whose length must be the record's. */
   readInto(id: ChunkId, target: Buffer): void {
     const location = this.#find(id);

@@ -14,9 +14,10 @@
  */
 
 import { decodeCommit, NO_COMMIT } from '../format/commit.js';
-import { decodeGc, type GcRecord, isAmong, NOTHING_GONE } from '../format/gc.js';
+import { decodeGc, type GcRecord, NOTHING_GONE } from '../format/gc.js';
 import type { Footer } from '../format/pack.js';
 import { RECORD_ALIGNMENT, RecordType, recordBytes } from '../format/record.js';
+import { isGone } from './gone.js';
 import type { Committed, Index } from './index.js';
 import { needsPayload } from './index.js';
 import { type ListedPack, PackOrder } from './pack-order.js';
@@ -163,8 +164,7 @@ class Recovery {
   }
 
   #isGone(pack: number): boolean {
-    const { removed, setAside } = this.#result.gc;
-    return isAmong(removed, pack) || isAmong(setAside, pack);
+    return isGone(this.#result.gc, pack);
   }
 
   /** A header tells what came before it, also where that cannot be read any more. */

@@ -20,6 +20,7 @@ import { decodePackHeader } from '../format/pack.js';
 import { RecordType } from '../format/record.js';
 import type { Io } from '../io/io.js';
 import { realIo } from '../io/real.js';
+import type { Evacuation } from './evacuate.js';
 import { findStore, writeDescriptor } from './folder.js';
 import { Layout } from './layout.js';
 import { acquireLock } from './lock.js';
@@ -173,28 +174,24 @@ class Repair {
     for (const one of damage) this.#note(one);
     for (const snapshot of damagedSnapshots) this.#lost.set(snapshot.id, snapshot);
     const numbers = [...new Set(damage.map(({ pack }) => pack))].sort((a, b) => a - b);
-    const present = new Set(Object.keys(store.packSizes()).map(Number));
-    let salvagedBytes = 0;
+    if (numbers.length === 0) return 0;
+    const evacuation = store.evacuation();
+    const ends = store.ends();
     for (const [done, pack] of numbers.entries()) {
       this.#tell({ phase: 'salvage', done, total: numbers.length });
-      if (present.has(pack)) salvagedBytes += await this.#evacuate(store, pack);
+      if (ends.has(pack)) await this.#evacuate(store, evacuation, pack, ends.get(pack) ?? 0);
     }
-    if (numbers.length === 0) return 0;
-    for (const [pack, movedTo] of await store.setAside(numbers)) {
+    for (const [pack, movedTo] of await store.retire(numbers, 'setAside', evacuation)) {
       const entry = this.#packs.get(pack);
       if (entry) entry.movedTo = movedTo;
     }
-    return salvagedBytes;
+    return evacuation.copiedBytes;
   }
 
-  async #evacuate(store: Store, pack: number): Promise<number> {
+  async #evacuate(store: Store, evacuation: Evacuation, pack: number, end: number): Promise<void> {
     try {
-      const steps = store.evacuation(pack).run();
-      for (;;) {
-        const { done, value } = await steps.next();
-        if (done) return value.copiedBytes;
-        await this.#pause();
-      }
+      store.leave(pack);
+      for await (const _ of evacuation.content(pack, end)) await this.#pause();
     } catch (error) {
       await store.rollback();
       throw error;

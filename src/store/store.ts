@@ -18,26 +18,35 @@ import { DEFAULT_LEVEL, findCompressor } from '../compress/compressor.js';
 import { Encoding } from '../compress/encoding.js';
 import { WRITER_ID_BYTES } from '../format/commit.js';
 import type { Descriptor } from '../format/descriptor.js';
-import { decodeGc, encodeGc, type GcRecord, isAmong, NOTHING_GONE, withPacks } from '../format/gc.js';
+import { decodeGc, encodeGc, type GcRecord, isAmong, NOTHING_GONE } from '../format/gc.js';
 import { decodeManifest, encodeManifest, type Manifest } from '../format/manifest.js';
 import { encodeForget, encodeTag, encodeTiming } from '../format/notes.js';
-import { decodePackHeader, encodePackHeader, type Footer, type Location } from '../format/pack.js';
+import {
+  decodePackHeader,
+  encodePackHeader,
+  type Footer,
+  type FooterEntry,
+  type Location,
+} from '../format/pack.js';
 import { makePatch } from '../format/patch.js';
 import { Codec, Filter, RecordFlag, RecordType, recordBytes } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
 import type { Io, IoFile } from '../io/io.js';
 import { closeQuietly } from '../io/transfer.js';
-import { Evacuator } from './evacuate.js';
+import { Evacuation, type Wanted } from './evacuate.js';
 import { checkUsable, createStore, findStore, makeFolders } from './folder.js';
+import { afterPacks, afterSnapshots, type Fate, isGone } from './gone.js';
 import { type Committed, Index, type Summary } from './index.js';
 import { type CleanState, hashIndex, readSeal, sealHolds, writeSeal } from './index-seal.js';
 import { type KeyValues, memoryKeyValues, openLevel } from './key-values.js';
 import { Layout } from './layout.js';
 import { acquireLock, type Lock } from './lock.js';
+import type { Marks } from './mark.js';
 import { type Chain, PackWriter, PLAIN } from './pack-writer.js';
 import { Packs } from './packs.js';
 import { RecordReader } from './record-reader.js';
 import { recover } from './recovery.js';
+import { giveUpReserve, holdReserve } from './reserve.js';
 import { rewrite } from './rewrite.js';
 import type { Damage } from './scan.js';
 import { moveAside } from './set-aside.js';
@@ -73,6 +82,12 @@ export interface StoreWarning {
   pack?: number;
   offset?: number;
   snapshot?: string;
+}
+
+/** A place in the packs. */
+export interface Place {
+  pack: number;
+  offset: number;
 }
 
 /** What a put did. */
@@ -117,6 +132,8 @@ export class Store {
   #damage: readonly Damage[] = [];
   /** What the last gc record says. */
   #gc: GcRecord = NOTHING_GONE;
+  /** What a running gc has marked, and from where on everything was written after it condemned the rest. */
+  #collection: { marks: Marks; condemnedTo: Place } | undefined;
   #uncommitted = new Map<string, Location>();
   #records: Committed[] = [];
 
@@ -235,7 +252,15 @@ export class Store {
   #known(id: ChunkId): Location | undefined {
     const key = chunkKey(id);
     if (this.#unreadable.has(key)) return this.#uncommitted.get(key);
-    return this.locate(id);
+    const location = this.locate(id);
+    return location && this.#isCondemned(id, location) ? undefined : location;
+  }
+
+  /** About to be taken away by gc. */
+  #isCondemned(id: ChunkId, { pack, offset }: Place): boolean {
+    const end = this.#collection?.condemnedTo;
+    if (!end || pack > end.pack || (pack === end.pack && offset >= end.offset)) return false;
+    return !this.#collection?.marks.has(id);
   }
 
   /** A patch is worth as much as its base, which may be damaged, or gone with a pack that was. */
@@ -281,21 +306,17 @@ export class Store {
 
   /** Begins a verification of everything that is committed now. */
   verification(options: Omit<VerifyOptions, 'known'>): Verification {
-    return verification(this, this.#packs, this.#reader, this.#ends(), { ...options, known: this.#damage });
+    return verification(this, this.#packs, this.#reader, this.ends(), { ...options, known: this.#damage });
   }
 
   /** How much counts of every pack that is part of the store. */
-  #ends(): Map<number, number> {
+  ends(): Map<number, number> {
     const numbers = this.#packs.numbers();
     const ends = new Map(
       numbers.map((number, position) => [number, this.#endOf(number, numbers[position + 1])]),
     );
-    for (const number of numbers) if (this.#isGone(number)) ends.delete(number);
+    for (const number of numbers) if (isGone(this.#gc, number)) ends.delete(number);
     return ends;
-  }
-
-  #isGone(pack: number): boolean {
-    return isAmong(this.#gc.removed, pack) || isAmong(this.#gc.setAside, pack);
   }
 
   // ---- writing -----------------------------------------------------------------------------------
@@ -389,26 +410,116 @@ export class Store {
     this.#append(type, id, rawLength, codec, filter, flags, [stored]);
   }
 
-  /** Carries what can be read out of a pack, so that it may be taken away. Nothing may be uncommitted. */
-  evacuation(pack: number): Evacuator {
+  // ---- collecting --------------------------------------------------------------------------------
+
+  /**
+   * Everything that is held was marked: from now on what is not marked is not known any more, and written again by
+   * a save that holds it. Returns where that begins: whatever lies before and is not marked may go.
+   */
+  condemn(marks: Marks): Place {
+    invariant(!this.#collection, 'two collections at once');
+    const writer = this.#writer;
+    invariant(!writer || writer.pendingBytes === 0, 'condemning in the middle of a save');
+    const condemnedTo = writer
+      ? { pack: writer.number, offset: writer.end }
+      : { pack: Math.max(this.#lastPack.number, this.#packs.numbers().at(-1) ?? 0) + 1, offset: 0 };
+    this.#collection = { marks, condemnedTo };
+    return condemnedTo;
+  }
+
+  /** What is still there is known again. */
+  absolve(): void {
+    this.#collection = undefined;
+    holdReserve(this.#io, this.#layout.reserve);
+  }
+
+  /** The id of the record that a page is stored as a patch of; undefined where it is stored in full. */
+  baseOf(id: ChunkId): ChunkId | undefined {
+    return this.#reader.baseOf(id);
+  }
+
+  /** The records of a pack, by offset, and how much of it counts. */
+  recordsOf(pack: number, end: number): Generator<FooterEntry> {
+    return this.#packs.records(pack, end);
+  }
+
+  packSize(pack: number): number {
+    return this.#packs.size(pack);
+  }
+
+  /** Drops what the index still says of records whose pack was retired. */
+  unindex(entries: Iterable<FooterEntry>): void {
+    for (const { id, location } of entries) this.#index.drop(id, location);
+    void this.#index.flush();
+  }
+
+  /** Gives up the space that is held back for a full disk; says whether there was any. */
+  giveUpReserve(): boolean {
+    return giveUpReserve(this.#io, this.#layout.reserve);
+  }
+
+  /** Carries what is wanted out of packs, so that they may be retired. */
+  evacuation(wanted: Wanted = () => true): Evacuation {
+    return new Evacuation(this, this.#packs, wanted);
+  }
+
+  /** Makes sure that nothing more is appended to a pack. Nothing may be uncommitted. */
+  leave(pack: number): void {
     if (this.#writer?.number === pack) this.#closePack(this.#writer);
-    return new Evacuator(this, this.#packs, pack, this.#ends().get(pack) ?? 0);
   }
 
   /**
-   * Sets packs aside: durably no part of the store any more, and only then moved away. What counts of them has to
-   * be elsewhere. Returns where each file went.
+   * Takes packs out of the store, durably, and only then their files away. Their chunks and pages were carried
+   * elsewhere where they count; their manifests and notes are now. Returns where files that were set aside went.
    */
-  async setAside(packs: readonly number[]): Promise<Map<number, string>> {
-    this.begin();
-    const unsealed = [...this.#ends()]
-      .filter(([pack]) => pack !== this.#writer?.number && !packs.includes(pack) && !this.#packs.footer(pack))
-      .map(([pack, end]) => ({ pack, end }));
-    const gc = { ...this.#gc, setAside: withPacks(this.#gc.setAside, packs), unsealed };
-    this.#appendSmall(RecordType.gc, encodeGc(gc));
+  async retire(packs: readonly number[], fate: Fate, evacuation: Evacuation): Promise<Map<number, string>> {
+    await this.#commitGc(() => {
+      const ends = this.ends();
+      for (const pack of packs) if (ends.has(pack)) evacuation.rest(pack, ends.get(pack) ?? 0);
+      const unsealed = [...ends]
+        .filter(
+          ([pack]) => pack !== this.#writer?.number && !packs.includes(pack) && !this.#packs.isSealed(pack),
+        )
+        .map(([pack, end]) => ({ pack, end }));
+      return afterPacks(this.#gc, packs, fate, unsealed);
+    });
+    for (const pack of packs) this.#lostPacks.add(pack);
+    return this.#takeAway(packs);
+  }
+
+  /** Takes snapshots out of the store, durably and for good, and the tags that point at them. */
+  async collect(snapshots: readonly Summary[]): Promise<void> {
+    const ids = new Set(snapshots.map(({ id }) => id));
+    const names: string[] = [];
+    for await (const { name, snapshot } of this.tags()) if (ids.has(snapshot)) names.push(name);
+    await this.#commitGc(() => {
+      for (const name of names) this.putTag(name, undefined);
+      const where = snapshots.map(({ id, manifest }) => ({ snapshot: id, pack: manifest.pack }));
+      return afterSnapshots(this.#gc, where);
+    });
+  }
+
+  async #commitGc(put: () => GcRecord): Promise<void> {
+    try {
+      await this.#tryGc(put);
+    } catch (error) {
+      if (!isSnapError(error, 'SNAP_NO_SPACE') || !this.giveUpReserve()) throw error;
+      await this.#tryGc(put);
+    }
+  }
+
+  async #tryGc(put: () => GcRecord): Promise<void> {
+    let gc: GcRecord;
+    try {
+      this.begin();
+      gc = put();
+      this.#appendSmall(RecordType.gc, encodeGc(gc));
+    } catch (error) {
+      await this.rollback();
+      throw error;
+    }
     await this.commit();
     this.#gc = gc;
-    return this.#takeAway(packs);
   }
 
   /** Moves or removes the files of packs that are no part of the store any more. */
@@ -545,7 +656,8 @@ export class Store {
     const gc = this.#index.gc();
     if (gc) this.#gc = decodeGc(this.#reader.readAt(gc));
     if (seal.openPack > 0) this.#appendTo(seal.openPack, seal.openEnd);
-    this.#takeLeftovers(this.#packs.numbers().filter((number) => this.#isGone(number)));
+    this.#takeLeftovers(this.#packs.numbers().filter((number) => isGone(this.#gc, number)));
+    holdReserve(this.#io, this.#layout.reserve);
   }
 
   async #rebuild(values: KeyValues, seal: CleanState | undefined): Promise<void> {
@@ -569,6 +681,7 @@ export class Store {
     for (const range of recovered.unproved) rewrite(this.#io, this.#layout.pack(range.pack), range);
     for (const number of recovered.leftovers) this.#discard(number);
     this.#takeLeftovers(recovered.gone);
+    holdReserve(this.#io, this.#layout.reserve);
     if (tail?.setAside) {
       this.#warnOf({ pack: tail.number, offset: tail.end, reason: 'it is set aside; a new pack is begun' });
     } else if (tail?.appendable) {

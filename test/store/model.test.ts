@@ -94,6 +94,8 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
     { do: 'reopen' },
     { do: 'beside' },
     { do: 'evacuate', pick: 0.4 },
+    { do: 'gc' },
+    { do: 'gc', last: 2 },
     { do: 'abandon', run: 'alpha', edit: 1 },
   ),
 );

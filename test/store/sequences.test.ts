@@ -10,6 +10,7 @@ const STEPS: readonly ((index: number) => Action)[] = [
   (index) => ({ do: 'save', run: index % 2 === 0 ? 'alpha' : 'beta', edit: 7 * index }),
   (index) => ({ do: 'tag', name: 'best', pick: 1 - 1 / (index + 1) }),
   () => ({ do: 'forget', pick: 0 }),
+  () => ({ do: 'gc' }),
   () => ({ do: 'reopen' }),
   () => ({ do: 'restore', pick: 0.5 }),
 ];

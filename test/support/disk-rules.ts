@@ -2,13 +2,18 @@
  * What must hold on the disk under every test, whatever the test is about.
  *
  *  - an acknowledgement comes after everything it needs is durable: bytes and names, up to the root
- *  - bytes that an acknowledged commit relies on are never changed, cut off or unlinked (gc says `mayRemove`)
+ *  - bytes that an acknowledged commit relies on are never changed, cut off, renamed or unlinked, but for packs that a
+ *    durable gc record says are gone
  *  - a file whose sync failed is not written or synced again by the process that saw it fail (the next one may, if it
  *    writes anew what it relies on)
  */
 
+import { decodeGc, type GcRecord, NOTHING_GONE } from '../../src/format/gc.js';
+import { HEADER_BYTES, RecordType } from '../../src/format/record.js';
+import { isGone } from '../../src/store/gone.js';
 import { applied, type DiskFile, type FileChange } from './disk-file.js';
 import { DiskFolder, type DiskNode } from './disk-folder.js';
+import { recordsOf } from './pack-bytes.js';
 
 export class RuleBroken extends Error {
   override readonly name = 'RuleBroken';
@@ -57,7 +62,26 @@ export function checkSync(file: DiskFile, path: string): void {
   if (file.distrusted) throw new RuleBroken(`${path} is synced again after a sync of it failed`);
 }
 
-export function checkRemove(node: DiskNode | undefined, path: string, mayRemove: boolean): void {
-  if (mayRemove || !node || node instanceof DiskFolder || node.acknowledged === 0) return;
-  throw new RuleBroken(`${path} is removed although acknowledged commits rely on it`);
+/** `folder`: the one that the file is in. */
+export function checkRemove(folder: DiskFolder, name: string): void {
+  const node = folder.visible.get(name);
+  if (!node || node instanceof DiskFolder || node.acknowledged === 0) return;
+  if (isGone(lastGc(folder), Number(name.slice(0, -'.pack'.length)))) return;
+  throw new RuleBroken(`${name} is taken away although acknowledged commits rely on it`);
+}
+
+/** What the last gc record says that is durable, name and bytes. */
+function lastGc(folder: DiskFolder): GcRecord {
+  let last = NOTHING_GONE;
+  let sequence = 0;
+  for (const [name, node] of folder.durable) {
+    if (node instanceof DiskFolder || !name.endsWith('.pack')) continue;
+    for (const header of recordsOf(node.durable)) {
+      if (header.type !== RecordType.gc || header.sequence < sequence) continue;
+      const start = header.offset + HEADER_BYTES;
+      last = decodeGc(node.durable.subarray(start, start + header.storedLength));
+      sequence = header.sequence;
+    }
+  }
+  return last;
 }

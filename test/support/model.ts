@@ -14,6 +14,8 @@ export interface Effect {
   saved?: Saved;
   tags?: ReadonlyMap<string, SnapshotId | undefined>;
   forgotten?: ReadonlyMap<SnapshotId, boolean>;
+  /** Gone for good, with the tags that point at them. */
+  collected?: ReadonlySet<SnapshotId>;
 }
 
 export class Model {
@@ -77,8 +79,12 @@ export class Model {
       there.add(summary.id);
       assertSameContent(readSnapshot(store, summary), saved.content, describe(saved));
     }
-    for (const saved of this.snapshots.values()) {
-      assert.ok(there.has(saved.id), `${describe(saved)} was acknowledged and is gone`);
+    for (const saved of [...this.snapshots.values()]) {
+      if (there.has(saved.id)) continue;
+      const collecting = this.doubtful.some(({ collected }) => collected?.has(saved.id));
+      assert.ok(collecting, `${describe(saved)} was acknowledged and is gone`);
+      this.snapshots.delete(saved.id);
+      this.forgotten.delete(saved.id);
     }
     const runs = new Set([...there].map((id) => known.get(id)?.run));
     assert.deepEqual(new Set(await store.runs()), runs, 'runs');
@@ -93,6 +99,8 @@ export class Model {
       const value = store.tagged(name);
       const allowed = [this.tags.get(name)];
       for (const effect of this.doubtful) allowed.push(...valuesOf(effect.tags, name));
+      const target = this.tags.get(name);
+      if (this.doubtful.some(({ collected }) => target && collected?.has(target))) allowed.push(undefined);
       assert.ok(allowed.includes(value), `tag ${name} points at ${value}, not at ${allowed.join(' or ')}`);
       values.set(name, value);
     }
@@ -100,10 +108,15 @@ export class Model {
     return values;
   }
 
-  #apply({ saved, tags, forgotten }: Effect): void {
+  #apply({ saved, tags, forgotten, collected }: Effect): void {
     if (saved) this.snapshots.set(saved.id, saved);
     for (const [name, id] of tags ?? []) this.tags.set(name, id);
     for (const [id, flag] of forgotten ?? []) this.forgotten.set(id, flag);
+    for (const id of collected ?? []) {
+      this.snapshots.delete(id);
+      this.forgotten.delete(id);
+      for (const [name, target] of this.tags) if (target === id) this.tags.set(name, undefined);
+    }
   }
 }
 

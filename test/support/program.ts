@@ -18,6 +18,8 @@ export type Action =
   | { do: 'abandon'; run: string; edit: number }
   /** What counts of a pack is carried elsewhere, and the pack set aside. */
   | { do: 'evacuate'; pick: number }
+  /** What was forgotten, and what is not among the `last` so many of its run, is collected. */
+  | { do: 'gc'; last?: number }
   /** Somebody opens the store for reading beside its owner. */
   | { do: 'beside' }
   | { do: 'reopen' };
@@ -43,7 +45,8 @@ export function generateAction(random: Random): Action {
   if (roll < 0.88) return { do: 'restore', pick: random.next() };
   if (roll < 0.91) return { do: 'beside' };
   if (roll < 0.94) return { do: 'abandon', run: random.pick(RUNS), edit: random.below(0x1_0000_0000) };
-  if (roll < 0.96) return { do: 'evacuate', pick: random.next() };
+  if (roll < 0.95) return { do: 'evacuate', pick: random.next() };
+  if (roll < 0.98) return random.chance(0.5) ? { do: 'gc' } : { do: 'gc', last: random.between(1, 3) };
   return { do: 'reopen' };
 }
 

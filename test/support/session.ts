@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { isSnapError } from '../../src/base/errors.js';
 import type { SnapshotId } from '../../src/base/ids.js';
+import { Gc } from '../../src/store/gc.js';
 import type { KeyValues } from '../../src/store/key-values.js';
 import { Store, type StoreWarning } from '../../src/store/store.js';
 import { type Effect, Model } from './model.js';
@@ -182,6 +183,8 @@ export class Session {
         return this.#readBeside();
       case 'evacuate':
         return this.#evacuate(action.pick);
+      case 'gc':
+        return this.#gc(action.last);
       case 'reopen':
         await this.close();
         await this.open();
@@ -223,10 +226,28 @@ export class Session {
     const pack = packs[Math.floor(fraction * packs.length)];
     if (pack === undefined) return;
     this.#lineages.clear();
-    const steps = this.store.evacuation(pack).run();
-    for (let step = await steps.next(); !step.done; step = await steps.next());
-    await this.store.setAside([pack]);
+    const evacuation = this.store.evacuation();
+    this.store.leave(pack);
+    for await (const _ of evacuation.content(pack, this.store.ends().get(pack) ?? 0));
+    await this.store.retire([pack], 'setAside', evacuation);
     assert.ok(!(pack in this.store.packSizes()));
+    await this.model.clone().settle(this.store);
+  }
+
+  async #gc(last: number | undefined): Promise<void> {
+    const inUse = [...this.#lineages.values()].flatMap(({ id }) => id ?? []);
+    const options = { explain: false, force: true, now: 0, pinned: () => new Set(inUse) };
+    const policy = last === undefined ? undefined : { last };
+    const planned = new Gc(this.store, { ...options, policy, dryRun: true });
+    for await (const _ of planned.run());
+    const going = planned.findings.snapshots.filter(({ keep }) => !keep).map(({ id }) => id as SnapshotId);
+    this.inFlight = { collected: new Set(going) };
+    const gc = new Gc(this.store, { ...options, policy, dryRun: false });
+    for await (const _ of gc.run());
+    assert.deepEqual(gc.findings.snapshots, planned.findings.snapshots);
+    if (going.length > 0) this.disk.acknowledged(STORE, 'a collection');
+    this.model.acknowledge(this.inFlight);
+    this.inFlight = undefined;
     await this.model.clone().settle(this.store);
   }
 

@@ -51,8 +51,6 @@ export class SimulatedDisk implements Io {
   beforeChange: ((operation: Operation) => void) | undefined;
   /** Bytes that fit in all files together. */
   capacity = Number.POSITIVE_INFINITY;
-  /** Says that gc may remove a file although commits relied on it. */
-  mayRemove: (path: string) => boolean = () => false;
   openFiles = 0;
   /** Rules that were broken, also where the engine swallowed the error that said so. */
   readonly violations: RuleBroken[] = [];
@@ -187,7 +185,8 @@ export class SimulatedDisk implements Io {
     const node = source.folder.visible.get(source.name);
     if (!node) throw systemError('ENOENT', 'rename', from);
     if (source.folder !== target.folder) throw new Error('the simulated disk renames within one folder');
-    this.obey(() => checkRemove(target.folder.visible.get(target.name), to, this.mayRemove(to)));
+    this.obey(() => checkRemove(source.folder, source.name));
+    this.obey(() => checkRemove(target.folder, target.name));
     const order = this.nextOrder();
     source.folder.change({ order, removed: source.name, added: { name: target.name, node } });
   }
@@ -198,7 +197,7 @@ export class SimulatedDisk implements Io {
     const node = folder.visible.get(name);
     if (!node) throw systemError('ENOENT', 'unlink', path);
     if (node instanceof DiskFolder) throw systemError('EISDIR', 'unlink', path);
-    this.obey(() => checkRemove(node, path, this.mayRemove(path)));
+    this.obey(() => checkRemove(folder, name));
     folder.change({ order: this.nextOrder(), removed: name });
   }
 

@@ -1,0 +1,297 @@
+/**
+ * Garbage collection: takes snapshots out of a store, and gives back the space that only they held.
+ *
+ *   1. plan      which snapshots go: what was forgotten, and what the policy does not keep
+ *   2. mark      everything that the others hold, those included that are saved meanwhile
+ *   3. collect   one record says which snapshots are gone, durably and for good
+ *   4. condemn   what is not marked is not known any more: a save that holds it writes it again
+ *   5. free      packs in which nothing is marked are retired first, so that this works on a full disk
+ *   6. repack    of packs in which little is marked that little is carried elsewhere; then they are retired too
+ *
+ * Runs in steps between saves, and nothing is uncommitted between two steps. It may be cut short after any of them:
+ * what is still there is found by the next one. A page that cannot be read ends it before anything is dropped.
+ */
+
+import { SnapError } from '../base/errors.js';
+import type { SnapshotId } from '../base/ids.js';
+import type { FooterEntry } from '../format/pack.js';
+import { RecordType, recordBytes } from '../format/record.js';
+import { isContent } from './evacuate.js';
+import { explained, type PlannedSnapshot, planGc } from './gc-plan.js';
+import type { Summary } from './index.js';
+import { Marks } from './mark.js';
+import type { Policy } from './retention-policy.js';
+import type { Place, Store } from './store.js';
+
+export interface GcOptions {
+  policy: Policy | undefined;
+  dryRun: boolean;
+  /** Find out what each snapshot holds alone: reads the pages of all of them. */
+  explain: boolean;
+  /** Allow a plan that keeps nothing. */
+  force: boolean;
+  /** Snapshots that somebody is using, asked for whenever it matters. */
+  pinned(): ReadonlySet<SnapshotId>;
+  now: number;
+}
+
+export interface GcProgress {
+  phase: 'plan' | 'mark' | 'weigh' | 'free' | 'repack';
+  done: number;
+  total: number;
+}
+
+/** What a gc did, or would do. Sizes in bytes of packs. */
+export interface GcFindings {
+  snapshots: PlannedSnapshot[];
+  /** Globs of the policy that match no tag. */
+  unmatched: string[];
+  /** Present where the policy limits bytes: what is kept, and whether that is within the limit. */
+  limit: { maxBytes: number; bytes: number; reached: boolean } | undefined;
+  /** Of the packs that were retired, or would be. */
+  packs: number;
+  repackedPacks: number;
+  freedBytes: number;
+  /** Carried from one pack to another. */
+  copiedBytes: number;
+  /** Garbage that stays, because it lies among much that is held. */
+  garbageBytes: number;
+}
+
+/** A pack is repacked where less than this share of it is held. */
+const REPACK_BELOW = 0.5;
+/** Packs retired by one record. */
+const RETIRED_AT_ONCE = 16;
+/** Records weighed or dropped from the index between two steps. */
+const STEP = 512;
+
+/** Passes of marking between which others may save, and how few snapshots are marked in one step at last. */
+const MOST_PASSES = 4;
+const FEW = 4;
+
+/** After everything. */
+const NOWHERE: Place = { pack: Number.MAX_SAFE_INTEGER, offset: 0 };
+
+/** What is going to be dropped, by id. */
+type Dropped = Map<string, PlannedSnapshot>;
+
+/** A pack, and how much of it is held. */
+interface Weighed {
+  pack: number;
+  end: number;
+  size: number;
+  heldBytes: number;
+}
+
+export class Gc {
+  readonly findings: GcFindings = {
+    snapshots: [],
+    unmatched: [],
+    limit: undefined,
+    packs: 0,
+    repackedPacks: 0,
+    freedBytes: 0,
+    copiedBytes: 0,
+    garbageBytes: 0,
+  };
+  readonly #store: Store;
+  readonly #options: GcOptions;
+
+  constructor(store: Store, options: GcOptions) {
+    this.#store = store;
+    this.#options = options;
+  }
+
+  async *run(): AsyncGenerator<GcProgress> {
+    const plan = yield* planGc(this.#store, this.#options);
+    this.findings.snapshots = plan.snapshots;
+    this.findings.unmatched = plan.unmatched;
+    this.findings.limit = plan.limit;
+    if (this.#options.explain) yield* explained(this.#store, plan.snapshots);
+    const marks = new Marks();
+    const dropped = new Map(plan.snapshots.filter(({ keep }) => !keep).map((one) => [one.id, one]));
+    yield* this.#mark(marks, dropped);
+    if (this.#options.dryRun) {
+      const weighed = yield* this.#weigh(marks, NOWHERE, dropped);
+      this.#estimate(weighed);
+      return;
+    }
+    await this.#collect(dropped);
+    const condemnedTo = this.#store.condemn(marks);
+    try {
+      const weighed = yield* this.#weigh(marks, condemnedTo, new Map());
+      yield* this.#sweep(marks, condemnedTo, weighed);
+    } finally {
+      this.#store.absolve();
+    }
+  }
+
+  /**
+   * Marks what everything but `dropped` holds, until nothing is left to be marked: others save while this goes on, and
+   * may begin to use what was to be dropped. What they did last is marked in one step, which nobody comes between.
+   */
+  async *#mark(marks: Marks, dropped: Dropped): AsyncGenerator<GcProgress> {
+    const marked = new Set<SnapshotId>();
+    for (let pass = 0; ; pass++) {
+      await this.#spare(dropped);
+      const held: Summary[] = [];
+      for await (const summary of this.#store.summaries()) {
+        if (!dropped.has(summary.id) && !marked.has(summary.id)) held.push(summary);
+      }
+      const isLast = pass === MOST_PASSES || (pass > 0 && held.length <= FEW);
+      for (const [done, summary] of held.entries()) {
+        for (const _ of marks.snapshot(this.#store, summary)) {
+          if (!isLast) yield { phase: 'mark', done, total: held.length };
+        }
+        marked.add(summary.id);
+      }
+      if (isLast) return;
+    }
+  }
+
+  /** Takes from what is to be dropped what somebody began to use since it was planned, or named, or brought back. */
+  async #spare(dropped: Dropped): Promise<void> {
+    const spare = (id: string, reason: string) => {
+      const planned = dropped.get(id);
+      if (planned) Object.assign(planned, { keep: true, reasons: [reason] });
+      dropped.delete(id);
+    };
+    for (const id of this.#options.pinned()) spare(id, 'in use');
+    for await (const { name, snapshot } of this.#store.tags()) {
+      if (!dropped.get(snapshot)?.tags.includes(name)) spare(snapshot, `tag ${name}`);
+    }
+    for (const [id, { forgotten }] of dropped) {
+      if (forgotten && this.#store.byId(id as SnapshotId)?.forgotten === false) spare(id, 'brought back');
+    }
+  }
+
+  async #collect(dropped: Dropped): Promise<void> {
+    const going: Summary[] = [];
+    for (const id of dropped.keys()) {
+      const summary = this.#store.byId(id as SnapshotId);
+      if (summary) going.push(summary);
+    }
+    if (going.length > 0) await this.#store.collect(going);
+  }
+
+  /** Finds out how much of each pack is held. */
+  async *#weigh(marks: Marks, condemnedTo: Place, dropped: Dropped): AsyncGenerator<GcProgress, Weighed[]> {
+    const manifests = await this.#manifestPlaces(dropped);
+    const ends = [...this.#store.ends()].filter(([pack]) => pack <= condemnedTo.pack);
+    const weighed: Weighed[] = [];
+    for (const [done, [pack, end]] of ends.entries()) {
+      let heldBytes = 0;
+      let records = 0;
+      for (const entry of this.#store.recordsOf(pack, end)) {
+        if (this.#isHeld(entry, marks, condemnedTo, manifests))
+          heldBytes += recordBytes(entry.location.storedLength);
+        if (++records % STEP === 0) yield { phase: 'weigh', done, total: ends.length };
+      }
+      weighed.push({ pack, end, size: this.#store.packSize(pack), heldBytes });
+      yield { phase: 'weigh', done, total: ends.length };
+    }
+    return weighed;
+  }
+
+  #isHeld({ id, location }: FooterEntry, marks: Marks, condemnedTo: Place, manifests: Set<string>): boolean {
+    const { pack, offset } = location;
+    if (pack === condemnedTo.pack && offset >= condemnedTo.offset) return true;
+    if (isContent(location)) return marks.has(id);
+    return location.type === RecordType.manifest && manifests.has(`${pack}:${offset}`);
+  }
+
+  async #manifestPlaces(dropped: Dropped): Promise<Set<string>> {
+    const places = new Set<string>();
+    for await (const { id, manifest } of this.#store.summaries()) {
+      if (!dropped.has(id)) places.add(`${manifest.pack}:${manifest.offset}`);
+    }
+    return places;
+  }
+
+  #estimate(weighed: readonly Weighed[]): void {
+    for (const one of weighed) {
+      if (isWorthwhile(one)) {
+        this.findings.packs++;
+        this.findings.freedBytes += one.size - one.heldBytes;
+        if (one.heldBytes > 0) this.findings.repackedPacks++;
+        this.findings.copiedBytes += one.heldBytes;
+      } else {
+        this.findings.garbageBytes += garbageOf(one);
+      }
+    }
+  }
+
+  async *#sweep(marks: Marks, condemnedTo: Place, weighed: readonly Weighed[]): AsyncGenerator<GcProgress> {
+    const dead = weighed.filter(({ heldBytes }) => heldBytes === 0);
+    const sparse = weighed
+      .filter((one) => one.heldBytes > 0 && isWorthwhile(one))
+      .sort((a, b) => a.heldBytes / a.size - b.heldBytes / b.size);
+    for (const one of weighed) if (!isWorthwhile(one)) this.findings.garbageBytes += garbageOf(one);
+    for (let at = 0; at < dead.length; at += RETIRED_AT_ONCE) {
+      yield { phase: 'free', done: at, total: dead.length };
+      yield* this.#retire(dead.slice(at, at + RETIRED_AT_ONCE), marks, condemnedTo);
+    }
+    for (const [done, one] of sparse.entries()) {
+      yield { phase: 'repack', done, total: sparse.length };
+      yield* this.#retire([one], marks, condemnedTo);
+      this.findings.repackedPacks++;
+    }
+  }
+
+  async *#retire(group: readonly Weighed[], marks: Marks, condemnedTo: Place): AsyncGenerator<GcProgress> {
+    const store = this.#store;
+    const progress: GcProgress = { phase: 'repack', done: 0, total: group.length };
+    const evacuation = store.evacuation((id, { pack, offset }) => {
+      return marks.has(id) || (pack === condemnedTo.pack && offset >= condemnedTo.offset);
+    });
+    const entries: FooterEntry[] = [];
+    for (const { pack, heldBytes } of group) {
+      store.leave(pack);
+      const end = store.ends().get(pack) ?? 0;
+      for (const entry of store.recordsOf(pack, end)) if (isContent(entry.location)) entries.push(entry);
+      // What was appended to the open pack since it was weighed is held.
+      if (heldBytes === 0 && pack !== condemnedTo.pack) continue;
+      for await (const _ of evacuation.content(pack, end)) yield progress;
+    }
+    if (evacuation.unreadable > 0) throw unreadable(group);
+    await store.retire(
+      group.map(({ pack }) => pack),
+      'removed',
+      evacuation,
+    );
+    this.findings.packs += group.length;
+    this.findings.copiedBytes += evacuation.copiedBytes;
+    this.findings.freedBytes += group.reduce((sum, { size }) => sum + size, 0) - evacuation.copiedBytes;
+    yield* this.#unindex(entries, progress);
+  }
+
+  /** In slices; whatever ends this early, nothing of the packs may stay in the index. */
+  async *#unindex(entries: readonly FooterEntry[], progress: GcProgress): AsyncGenerator<GcProgress> {
+    let done = 0;
+    try {
+      for (; done < entries.length; done += STEP) {
+        this.#store.unindex(entries.slice(done, done + STEP));
+        yield progress;
+      }
+    } finally {
+      if (done < entries.length) this.#store.unindex(entries.slice(done));
+    }
+  }
+}
+
+function isWorthwhile({ heldBytes, size }: Weighed): boolean {
+  return heldBytes === 0 || heldBytes < size * REPACK_BELOW;
+}
+
+function garbageOf({ size, heldBytes }: Weighed): number {
+  return Math.max(0, size - heldBytes);
+}
+
+function unreadable(group: readonly Weighed[]): SnapError {
+  const packs = group.map(({ pack }) => pack).join(', ');
+  return new SnapError(
+    'SNAP_CORRUPT',
+    `pack ${packs} holds what cannot be read, so it stays; snap repair salvages the rest`,
+    { ...(group[0] && { pack: group[0].pack }) },
+  );
+}
