@@ -106,11 +106,13 @@ export class Owner {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const data: ThreadData = { ...options, port: port2, words: this.#words };
+    const { heapMiB } = options.internals;
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
       workerData: data,
       transferList: [port2],
       name: 'holdfast',
       execArgv: [],
+      ...(heapMiB !== undefined && { resourceLimits: { maxOldGenerationSizeMb: heapMiB } }),
     });
     this.#worker.on('error', (error) => this.#break(error));
     this.#worker.on('exit', () => this.#break(new Error('it ended')));

@@ -37,6 +37,8 @@ export interface Internals {
   ioModule?: string;
   /** Packs are sealed from this size on, so that a test sees many of them. */
   packBytes?: number;
+  /** Heap of the writer thread, so that a test can exhaust it. */
+  heapMiB?: number;
 }
 
 /** Lower priority than the loop's: its slow-down on full cores fell from 34-48 % to 0-10 %. */

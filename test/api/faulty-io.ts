@@ -8,6 +8,20 @@ import type { Io, IoFile } from '../../src/io/io.js';
 import { realIo } from '../../src/io/real.js';
 import type { Fault } from './support.js';
 
+/** What can become of the thread. */
+const ENDS: { [code in Fault['code']]?: () => void } = {
+  DIE: () => process.exit(9),
+  'OUT-OF-MEMORY': () => {
+    for (const hoard: unknown[] = []; ; ) hoard.push(new Array(10_000).fill({ n: hoard.length }));
+  },
+  // Before anything is told to the caller: microtasks come before messages.
+  THROW: () =>
+    queueMicrotask(() => {
+      throw new Error('made up by a test, where nobody catches it');
+    }),
+  STALL: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
+};
+
 function trip(call: Fault['call'], path: string): void {
   const at = path.indexOf('/packs');
   if (at < 0) return;
@@ -16,7 +30,11 @@ function trip(call: Fault['call'], path: string): void {
   const fault = JSON.parse(readFileSync(control, 'utf8')) as Fault;
   if (fault.call !== call || fault.times <= 0) return;
   writeFileSync(control, JSON.stringify({ ...fault, times: fault.times - 1 }));
-  if (fault.code === 'DIE') process.exit(9);
+  const end = ENDS[fault.code];
+  if (end) {
+    end();
+    return;
+  }
   throw Object.assign(new Error(`${fault.code}: made up by a test, ${call}`), { code: fault.code });
 }
 

@@ -1,7 +1,7 @@
 /** What the tests of the public face share: folders that go away, and children that are this library's callers. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -69,13 +69,21 @@ export function ended(child: ChildProcess): Promise<Ended> {
 export interface Fault {
   /** Which call fails. */
   call: 'sync' | 'write' | 'open' | 'syncFolder' | 'truncate' | 'read';
-  /** `DIE`: the writer thread ends there and then. */
-  code: 'EIO' | 'ENOSPC' | 'EMFILE' | 'DIE';
+  /**
+   * An error of the system, or what becomes of the writer thread there and then: it exits (`DIE`), runs out of memory,
+   * throws where nobody catches, or stands still until it is terminated.
+   */
+  code: 'EIO' | 'ENOSPC' | 'EMFILE' | 'EACCES' | 'EROFS' | 'DIE' | 'OUT-OF-MEMORY' | 'THROW' | 'STALL';
   /** How many of them fail; then all is well again. */
   times: number;
 }
 
-/** Options that put a disk under the store whose faults `setFault` decides. */
+/** What the disk of the store at a path, opened with `faulty`, does from now on. */
+export function setFault(path: string, fault: Fault): void {
+  writeFileSync(`${path}.fault`, JSON.stringify(fault));
+}
+
+/** Options that put a disk under the store whose faults `setFault` decides, and a heap that can be exhausted. */
 export function faulty(): OpenOptions {
-  return { [INTERNALS]: { ioModule: new URL('./faulty-io.js', import.meta.url).href } };
+  return { [INTERNALS]: { ioModule: new URL('./faulty-io.js', import.meta.url).href, heapMiB: 64 } };
 }
