@@ -62,7 +62,7 @@ for (const [kind, small] of Object.entries(stores)) {
               damage(disk, packPath(pack), (bytes) => flip(bytes, header.offset + where));
               const damaged = disk.contents(packPath(pack));
               const { report, after, disk: mended } = await repaired(small, disk.image());
-              (wholes[header.type] ??= []).push(after.whole.size);
+              wholes[header.type] = [...(wholes[header.type] ?? []), after.whole.size];
               const moved = report.packs.find((entry) => entry.pack === pack)?.movedTo;
               const kept = moved && mended.contents(`${STORE}/${moved}`).subarray(0, damaged.length);
               if (kept) assert.ok(kept.equals(damaged), 'every byte is kept');
