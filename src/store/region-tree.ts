@@ -46,7 +46,6 @@ export class RegionTree {
       }
       loaded.#levels[height] = listOf(entries);
       loaded.#changed[height] = new Set();
-      loaded.#bases[height] = [];
       if (height === 0) break;
       const below: Entry[] = [];
       const bases: PatchBase[] = [];
