@@ -4,10 +4,12 @@
  *   holdfast:save:captured   { directory, run, id, step, stallMs, skipped }
  *   holdfast:save:durable    { directory, info: SnapshotInfo }
  *   holdfast:save:error      { directory, run, id, error: SnapError }
+ *   holdfast:gc              { directory, run, report: GcReport }; `run` is undefined where `gc` was called
  *   holdfast:warning         { directory, kind, message, pack?, offset?, snapshot? }
  */
 
 import { channel } from 'node:diagnostics_channel';
+import type { GcReport } from '../writer/gc-job.js';
 import type { SnapshotInfo, Warning } from '../writer/protocol.js';
 
 export interface CapturedMessage {
@@ -31,11 +33,19 @@ export interface SaveErrorMessage {
   error: Error;
 }
 
+export interface GcMessage {
+  directory: string;
+  /** The run whose `keep` was applied; undefined where `gc` was called. */
+  run: string | undefined;
+  report: GcReport;
+}
+
 export type WarningMessage = Warning & { directory: string };
 
 const captured = channel('holdfast:save:captured');
 const durable = channel('holdfast:save:durable');
 const failed = channel('holdfast:save:error');
+const collected = channel('holdfast:gc');
 const warned = channel('holdfast:warning');
 
 export function publishCaptured(message: () => CapturedMessage): void {
@@ -48,6 +58,10 @@ export function publishDurable(message: () => DurableMessage): void {
 
 export function publishError(message: () => SaveErrorMessage): void {
   if (failed.hasSubscribers) failed.publish(message());
+}
+
+export function publishGc(message: () => GcMessage): void {
+  if (collected.hasSubscribers) collected.publish(message());
 }
 
 /** A warning is also a process warning, so that nobody has to subscribe to hear of damage. */

@@ -4,7 +4,10 @@ import { checkRun, checkTag } from '../base/names.js';
 import { MiB } from '../base/sizes.js';
 import { checkLevel } from '../compress/compressor.js';
 import type { Program } from '../format/manifest.js';
+import type { GcProgress } from '../store/gc.js';
+import { type Policy, parsePolicy, type RetentionPolicy } from '../store/retention-policy.js';
 import type { VerifyProgress } from '../store/verify.js';
+import type { GcRequest } from '../writer/gc-job.js';
 import type { OnBusy } from '../writer/save-queue.js';
 import type { Internals } from '../writer/thread.js';
 import type { VerifyRequest } from '../writer/verify-job.js';
@@ -26,6 +29,8 @@ export interface OpenOptions {
   program?: { name: string; version: string } | undefined;
   /** zstd level 1 (fast) to 19 (small), or `false`. Default level 1. The first Snap of a store in a process decides. */
   compression?: { level: number } | false | undefined;
+  /** Which snapshots of this run to keep: the owner drops the others by itself, after saves. Default: all. */
+  keep?: RetentionPolicy | undefined;
   /** Classes whose instances a state may hold. */
   classes?: Iterable<ClassLike> | undefined;
   /** Aborts the opening. */
@@ -72,6 +77,23 @@ export interface VerifyOptions {
   onProgress?: ((progress: VerifyProgress) => void) | undefined;
 }
 
+/** Options of `gc`. */
+export interface GcOptions {
+  /** Only say what would be done. */
+  dryRun?: boolean | undefined;
+  /** Find out for each snapshot how many bytes only it holds; takes longer. */
+  explain?: boolean | undefined;
+  /** Allow a plan that keeps no snapshot at all. */
+  force?: boolean | undefined;
+  /** Only the snapshots of this run. Default: all. */
+  run?: string | undefined;
+  /** End after so many seconds; what is still there is found by the next one. */
+  maxSeconds?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** Told a few times a second how far it is. */
+  onProgress?: ((progress: GcProgress) => void) | undefined;
+}
+
 export interface CheckedOpen {
   run: string;
   create: boolean;
@@ -80,6 +102,7 @@ export interface CheckedOpen {
   memoryLimit: number | undefined;
   program: Program;
   compression: { level: number } | false;
+  keep: Policy | undefined;
   internals: Internals;
 }
 
@@ -100,12 +123,22 @@ const OPEN_NAMES: ReadonlySet<string> = new Set([
   'memoryLimit',
   'program',
   'compression',
+  'keep',
   'classes',
   'signal',
 ]);
 const VERIFY_NAMES: ReadonlySet<string> = new Set([
   'readData',
   'sample',
+  'maxSeconds',
+  'signal',
+  'onProgress',
+]);
+const GC_NAMES: ReadonlySet<string> = new Set([
+  'dryRun',
+  'explain',
+  'force',
+  'run',
   'maxSeconds',
   'signal',
   'onProgress',
@@ -136,6 +169,7 @@ export function checkOpenOptions(options: OpenOptions): CheckedOpen {
     memoryLimit,
     program: checkProgram(options.program),
     compression,
+    keep: options.keep === undefined ? undefined : parsePolicy(options.keep),
     internals: options[INTERNALS] ?? {},
   };
 }
@@ -160,10 +194,29 @@ export function checkVerifyOptions(options: VerifyOptions): VerifyRequest {
   if (!(sample > 0 && sample <= 1)) {
     throw new RangeError(`sample is ${String(sample)}; it takes a share above 0, at most 1`);
   }
+  checkSeconds(maxSeconds);
+  return { share: checkBoolean(readData, 'readData') ? sample : 0, maxSeconds };
+}
+
+export function checkGc(policy: RetentionPolicy | undefined, options: GcOptions): GcRequest {
+  checkNames(options, GC_NAMES, 'gc');
+  const { dryRun = false, explain = false, force = false, run, maxSeconds } = options;
+  if (run !== undefined) checkRun(run);
+  checkSeconds(maxSeconds);
+  return {
+    policy: policy === undefined ? undefined : parsePolicy(policy),
+    run,
+    dryRun: checkBoolean(dryRun, 'dryRun'),
+    explain: checkBoolean(explain, 'explain'),
+    force: checkBoolean(force, 'force'),
+    maxSeconds,
+  };
+}
+
+function checkSeconds(maxSeconds: number | undefined): void {
   if (maxSeconds !== undefined && !(maxSeconds > 0)) {
     throw new RangeError(`maxSeconds is ${String(maxSeconds)}; it takes a number of seconds above 0`);
   }
-  return { share: checkBoolean(readData, 'readData') ? sample : 0, maxSeconds };
 }
 
 function encodeMeta(meta: unknown): string {

@@ -23,6 +23,8 @@ import {
   snapVersion,
 } from '../state/index.js';
 import type { RepairOptions, RepairReport } from '../store/repair.js';
+import type { RetentionPolicy } from '../store/retention-policy.js';
+import type { GcReport } from '../writer/gc-job.js';
 import { Owner } from '../writer/owner.js';
 import type { SnapshotInfo } from '../writer/protocol.js';
 import { checkRef } from '../writer/refs.js';
@@ -30,14 +32,16 @@ import type { ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/
 import { SaveQueue } from '../writer/save-queue.js';
 import { Slots } from '../writer/slots.js';
 import type { VerifyReport } from '../writer/verify-job.js';
-import { publishCaptured, publishDurable, publishError, publishWarning } from './channels.js';
+import { publishCaptured, publishDurable, publishError, publishGc, publishWarning } from './channels.js';
 
 import {
   type CheckedOpen,
   type CheckedSave,
+  checkGc,
   checkOpenOptions,
   checkSaveOptions,
   checkVerifyOptions,
+  type GcOptions,
   type OpenOptions,
   type SaveOptions,
   type VerifyOptions,
@@ -133,11 +137,12 @@ export class Snap {
     this.#registry = registry;
     this.#encoder = new StateEncoder(registry);
     this.#slots = new Slots(options.memoryLimit);
-    this.#client = owner.attach(options.run, {
+    this.#client = owner.attach(options.run, options.keep, {
       released: (slot) => this.#queue.released(slot),
       durable: ({ ticket, info }) => this.#durable(ticket, info),
       failed: (ticket, error) => this.#failed(ticket, error),
       warning: (warning) => publishWarning({ ...warning, directory }),
+      kept: (report) => publishGc(() => ({ directory, run: options.run, report })),
       broken: (error) => this.#break(error),
     });
     this.#queue = new SaveQueue(owner, this.#client, this.#slots);
@@ -295,6 +300,29 @@ export class Snap {
     const report = await this.#owner.request(this.#client, 'verify', [request], { progress, signal });
     throwIfAborted(signal);
     return report as VerifyReport;
+  }
+
+  /**
+   * Gives back the space of snapshots that were forgotten, and of those that `policy` does not keep. These are gone for
+   * good: `dryRun` says which. Goes on beside saves, in slices. Without a policy only what was forgotten goes.
+   *
+   * @throws SnapError SNAP_CORRUPT where a page cannot be read (nothing is dropped then), SNAP_NO_SPACE, SNAP_IO;
+   *   TypeError or RangeError for a policy that is mistyped, or would keep nothing (unless `force`)
+   */
+  async gc(policy?: RetentionPolicy, options: GcOptions = {}): Promise<GcReport> {
+    const request = checkGc(policy, options);
+    const { signal } = options;
+    throwIfAborted(signal);
+    if (request.dryRun) this.#checkOpen();
+    else this.#checkWritable();
+    const progress = options.onProgress as ((progress: unknown) => void) | undefined;
+    const report = (await this.#owner.request(this.#client, 'gc', [request], {
+      progress,
+      signal,
+    })) as GcReport;
+    publishGc(() => ({ directory: this.directory, run: undefined, report }));
+    throwIfAborted(signal);
+    return report;
   }
 
   /** Resolves when every save made so far is durable; throws a failure that nobody has heard of. */

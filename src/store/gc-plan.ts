@@ -33,7 +33,7 @@ export interface GcPlan {
 
 export async function* planGc(store: Store, options: GcOptions): AsyncGenerator<GcProgress, GcPlan> {
   const { policy, now, force } = options;
-  const candidates = await candidatesOf(store, options.pinned());
+  const candidates = await candidatesOf(store, options.run, options.pinned());
   let plan: Plan = planRetention(candidates.values(), policy, { now, force });
   let limit: GcPlan['limit'];
   if (policy?.maxBytes !== undefined) {
@@ -59,13 +59,17 @@ export async function* explained(
   for (const [position, snapshot] of snapshots.entries()) snapshot.ownBytes = bytes[position] ?? 0;
 }
 
-async function candidatesOf(store: Store, pinned: ReadonlySet<SnapshotId>): Promise<Map<string, Candidate>> {
+async function candidatesOf(
+  store: Store,
+  only: string | undefined,
+  pinned: ReadonlySet<SnapshotId>,
+): Promise<Map<string, Candidate>> {
   const tags = new Map<SnapshotId, string[]>();
   for await (const { name, snapshot } of store.tags()) {
     tags.set(snapshot, [...(tags.get(snapshot) ?? []), name]);
   }
   const candidates = new Map<string, Candidate>();
-  for await (const { id, sequence, run, step, createdAt, forgotten } of store.summaries()) {
+  for await (const { id, sequence, run, step, createdAt, forgotten } of store.summaries(only)) {
     candidates.set(id, {
       id,
       sequence,

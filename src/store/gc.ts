@@ -25,6 +25,8 @@ import type { Place, Store } from './store.js';
 
 export interface GcOptions {
   policy: Policy | undefined;
+  /** Only the snapshots of this run; otherwise all. */
+  run: string | undefined;
   dryRun: boolean;
   /** Find out what each snapshot holds alone: reads the pages of all of them. */
   explain: boolean;
@@ -121,6 +123,10 @@ export class Gc {
     try {
       const weighed = yield* this.#weigh(marks, condemnedTo, new Map());
       yield* this.#sweep(marks, condemnedTo, weighed);
+    } catch (error) {
+      // A batch that was being carried elsewhere.
+      await this.#store.rollback();
+      throw error;
     } finally {
       this.#store.absolve();
     }

@@ -7,15 +7,22 @@
  */
 
 import type { Store } from '../store/store.js';
+import { gcJob } from './gc-job.js';
 import { verifyJob } from './verify-job.js';
 
 /** A job yields its progress, often, and returns its reply. */
 export type Job = AsyncGenerator<unknown, unknown>;
 
-/** Asked after every step: should the job come to an end? */
-export type ShouldStop = () => boolean;
+/** What a job may ask. */
+export interface JobContext {
+  /** After every step: should it come to an end? */
+  shouldStop(): boolean;
+  /** Snapshots that a Snap of this process builds on. */
+  pinned(): ReadonlySet<string>;
+}
 
-export const jobs: Record<string, (store: Store, shouldStop: ShouldStop, args: unknown[]) => Job> = {
+export const jobs: Record<string, (store: Store, context: JobContext, args: unknown[]) => Job> = {
+  gc: gcJob,
   verify: verifyJob,
 };
 
@@ -23,6 +30,7 @@ export interface BackgroundHooks {
   progress(job: RunningJob, progress: unknown): void;
   done(job: RunningJob, result: unknown): void;
   failed(job: RunningJob, error: unknown): void;
+  pinned(): ReadonlySet<string>;
 }
 
 export interface RunningJob {
@@ -57,7 +65,7 @@ export class Background {
     const make = jobs[method];
     if (!make) throw new Error(`holdfast: internal invariant broken: no job ${method}`);
     const entry: Entry = { client, request, stopped: false, toldAt: 0, steps: undefined as never };
-    entry.steps = make(store, () => entry.stopped, args);
+    entry.steps = make(store, { shouldStop: () => entry.stopped, pinned: this.#hooks.pinned }, args);
     this.#entries.push(entry);
   }
 

@@ -9,6 +9,7 @@ import type { SnapshotId } from '../base/ids.js';
 import type { RegionKind } from '../format/kinds.js';
 import type { RegionTree } from '../store/region-tree.js';
 import { CapturedRegion } from './captured.js';
+import type { Keeper } from './keeper.js';
 import type { SlotLayout } from './protocol.js';
 
 /** A region or the skeleton of a capture, under the name its tree is kept by. */
@@ -38,10 +39,18 @@ export class Client {
   durableLineage: SnapshotId | null | undefined;
   base: Base | undefined;
   trees: Map<string, RegionTree> | undefined;
+  /** Present where the Snap has a retention policy of its own. */
+  readonly keeper: Keeper | undefined;
 
-  constructor(id: number, run: string) {
+  constructor(id: number, run: string, keeper?: Keeper) {
     this.id = id;
     this.run = run;
+    this.keeper = keeper;
+  }
+
+  /** The snapshots that its next save may build on. */
+  get pinned(): SnapshotId[] {
+    return [this.lineage, this.durableLineage].flatMap((id) => id ?? []);
   }
 
   setSegments(slot: number, segments: readonly SharedArrayBuffer[]): void {

@@ -11,6 +11,8 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { SnapError } from '../base/errors.js';
 import { canonicalPath } from '../io/machine.js';
+import type { Policy } from '../store/retention-policy.js';
+import type { GcReport } from './gc-job.js';
 import { fromPlainError } from './plain-error.js';
 import { type FromWriter, type ToWriter, type Warning, WORD_COUNT, Word } from './protocol.js';
 import type { Internals, ThreadData } from './thread.js';
@@ -32,6 +34,8 @@ export interface ClientEvents {
   durable(message: Extract<FromWriter, { type: 'durable' }>): void;
   failed(ticket: number, error: Error): void;
   warning(warning: Warning): void;
+  /** The retention policy was applied. */
+  kept(report: GcReport): void;
   /** The writer thread is gone: nothing else will be told. */
   broken(error: SnapError): void;
 }
@@ -130,23 +134,25 @@ export class Owner {
   }
 
   /** Registers a Snap; the number names it in every message. */
-  attach(run: string, events: ClientEvents): number {
+  attach(run: string, keep: Policy | undefined, events: ClientEvents): number {
     this.#expected--;
     const client = ++this.#lastClient;
     this.#clients.set(client, events);
-    this.send({ type: 'attach', client, run });
+    this.send({ type: 'attach', client, run, keep });
     for (const warning of this.#early.splice(0)) events.warning(warning);
     return client;
   }
 
   /** Lets a Snap go; the last one closes the store. */
   async detach(client: number): Promise<void> {
-    this.#clients.delete(client);
-    if (this.#clients.size + this.#expected > 0) {
+    if (this.#clients.size + this.#expected > 1) {
+      this.#clients.delete(client);
       if (!this.#broken) this.send({ type: 'detach', client });
       return;
     }
+    // The last one still hears what is told while the store is being closed.
     await this.#close();
+    this.#clients.delete(client);
   }
 
   send(message: ToWriter, transfer: ArrayBuffer[] = []): void {
@@ -220,6 +226,9 @@ export class Owner {
         return;
       case 'progress':
         this.#requests.get(message.request)?.progress?.(message.progress);
+        return;
+      case 'kept':
+        this.#clients.get(message.client)?.kept(message.report);
         return;
       case 'warning':
         if (this.#clients.size === 0) this.#early.push(message.warning);

@@ -11,6 +11,8 @@ import type { SnapErrorCode } from '../base/errors.js';
 import type { SnapshotId } from '../base/ids.js';
 import type { RegionKind } from '../format/kinds.js';
 import type { Program } from '../format/manifest.js';
+import type { Policy } from '../store/retention-policy.js';
+import type { GcReport } from './gc-job.js';
 
 /** Indexes of the shared words (Int32Array). */
 export const Word = {
@@ -59,7 +61,7 @@ export interface SaveJob {
 }
 
 export type ToWriter =
-  | { type: 'attach'; client: number; run: string }
+  | { type: 'attach'; client: number; run: string; keep: Policy | undefined }
   | { type: 'detach'; client: number }
   /** The memory of a slot: all of its segments. */
   | { type: 'segments'; client: number; slot: number; segments: SharedArrayBuffer[] }
@@ -83,6 +85,8 @@ export type FromWriter =
   | { type: 'failed'; client: number; ticket: number; error: PlainError }
   | { type: 'reply'; client: number; request: number; result?: unknown; error?: PlainError }
   | { type: 'progress'; client: number; request: number; progress: unknown }
+  /** A retention policy was applied after saves. */
+  | { type: 'kept'; client: number; report: GcReport }
   | { type: 'warning'; warning: Warning }
   | { type: 'closed'; error?: PlainError };
 

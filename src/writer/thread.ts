@@ -14,6 +14,8 @@ import { realIo } from '../io/real.js';
 import { Store } from '../store/store.js';
 import { Background, jobs } from './background.js';
 import { Client } from './client.js';
+import type { GcReport } from './gc-job.js';
+import { Keeper } from './keeper.js';
 import { toPlainError } from './plain-error.js';
 import { type FromWriter, type SaveJob, type ToWriter, Word } from './protocol.js';
 import { infoOf, requests } from './requests.js';
@@ -48,6 +50,8 @@ const NICENESS = 10;
  * put off each other's: without the limit a loop that saved 8 MiB all the time was up to nine saves behind.
  */
 const GROUP_MS = 10;
+/** How long a retention policy may hold up closing. */
+const LAST_GC_SECONDS = 2;
 /** How long encoding goes on before others are let in. */
 const SLICE_MS = 10;
 
@@ -86,12 +90,48 @@ const hooks: SaverHooks = {
   },
 };
 
+/** Stands for a request where the thread itself began a job. */
+const NOBODY = 0;
+
 const background = new Background({
-  progress: ({ client, request }, progress) => post({ type: 'progress', client, request, progress }),
-  done: ({ client, request }, result) => post({ type: 'reply', client, request, result }),
-  failed: ({ client, request }, error) =>
-    post({ type: 'reply', client, request, error: toPlainError(error) }),
+  progress({ client, request }, progress) {
+    if (request !== NOBODY) post({ type: 'progress', client, request, progress });
+  },
+  done({ client, request }, result) {
+    if (request === NOBODY) kept(client, result as GcReport);
+    else post({ type: 'reply', client, request, result });
+  },
+  failed({ client, request }, error) {
+    if (request === NOBODY) notKept(client, error);
+    else post({ type: 'reply', client, request, error: toPlainError(error) });
+  },
+  pinned: () => new Set([...clients.values()].flatMap((client) => client.pinned)),
 });
+
+/** Applies the retention policies that are due. */
+function keep(store: Store, last = false): void {
+  for (const { id, keeper } of clients.values()) {
+    const request = keeper?.due(performance.now(), last);
+    if (request)
+      background.begin(store, id, NOBODY, 'gc', [
+        last ? { ...request, maxSeconds: LAST_GC_SECONDS } : request,
+      ]);
+  }
+}
+
+function kept(client: number, report: GcReport): void {
+  clients.get(client)?.keeper?.done(performance.now(), report);
+  post({ type: 'kept', client, report });
+}
+
+function notKept(client: number, error: unknown): void {
+  clients.get(client)?.keeper?.done(performance.now(), { seconds: 0 });
+  const { message } = toPlainError(error);
+  post({
+    type: 'warning',
+    warning: { kind: 'gc', message: `old snapshots could not be removed: ${message}` },
+  });
+}
 
 /** Takes what has arrived without waiting for the event loop. */
 function drain(): void {
@@ -124,7 +164,9 @@ type Configuration = Exclude<ToWriter, { type: 'save' | 'request' | 'stop' | 'cl
 
 function configure(message: Configuration): void {
   if (message.type === 'attach') {
-    clients.set(message.client, new Client(message.client, message.run));
+    const { client: id, run: name, keep: policy } = message;
+    const keeper = policy && new Keeper(policy, name, performance.now());
+    clients.set(id, new Client(id, name, keeper));
     return;
   }
   const client = clientOf(message.client);
@@ -183,7 +225,9 @@ async function saveGroup(store: Store, first: SaveMessage): Promise<void> {
     if (!summary) throw new Error('holdfast: internal invariant broken: a committed snapshot is not indexed');
     const info = { ...infoOf(summary, manifest, job.tags), durableMs };
     post({ type: 'durable', client: client.id, ticket: job.ticket, info });
+    client.keeper?.saved();
   }
+  keep(store);
 }
 
 /** The save that is next in the queue, if the open commit may take it in. */
@@ -241,6 +285,7 @@ async function answer(store: Store, message: Extract<ToWriter, { type: 'request'
 async function close(store: Store): Promise<void> {
   let failure: unknown;
   background.stopAll();
+  keep(store, true);
   while (!background.isIdle) await background.slice();
   try {
     if (timings.length > 0 && !store.readOnly) {

@@ -2,7 +2,7 @@
 
 import type { Store } from '../store/store.js';
 import type { DamagedSnapshot, VerifyProgress } from '../store/verify.js';
-import type { Job, ShouldStop } from './background.js';
+import type { Job, JobContext } from './background.js';
 
 export interface VerifyRequest {
   share: number;
@@ -32,7 +32,7 @@ export interface VerifyReport {
   damagedSnapshots: DamagedSnapshot[];
 }
 
-export async function* verifyJob(store: Store, shouldStop: ShouldStop, args: unknown[]): Job {
+export async function* verifyJob(store: Store, context: JobContext, args: unknown[]): Job {
   const { share, maxSeconds } = args[0] as VerifyRequest;
   const began = performance.now();
   const from = store.verifiedSoFar(share);
@@ -41,7 +41,7 @@ export async function* verifyJob(store: Store, shouldStop: ShouldStop, args: unk
   for await (const progress of run()) {
     const late = maxSeconds !== undefined && performance.now() - began > maxSeconds * 1000;
     // However short the time, every run gets on.
-    if (shouldStop() || (late && (findings.records > 0 || progress.phase === 'snapshots'))) {
+    if (context.shouldStop() || (late && (findings.records > 0 || progress.phase === 'snapshots'))) {
       complete = false;
       break;
     }

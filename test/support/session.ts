@@ -236,7 +236,7 @@ export class Session {
 
   async #gc(last: number | undefined): Promise<void> {
     const inUse = [...this.#lineages.values()].flatMap(({ id }) => id ?? []);
-    const options = { explain: false, force: true, now: 0, pinned: () => new Set(inUse) };
+    const options = { run: undefined, explain: false, force: true, now: 0, pinned: () => new Set(inUse) };
     const policy = last === undefined ? undefined : { last };
     const planned = new Gc(this.store, { ...options, policy, dryRun: true });
     for await (const _ of planned.run());
