@@ -60,12 +60,14 @@ export class PackOrder {
 
   /**
    * Packs whose files should be there. They are numbered without gaps, but for those in which nothing counted and
-   * those that are `gone`.
+   * those that are `gone`. `last`: a pack beyond the listed ones that is known to have been there.
    */
-  missing(gone: readonly PackRange[]): Damage[] {
+  missing(gone: readonly PackRange[], last: number | undefined): Damage[] {
     const missing: Damage[] = [];
+    const listed: Pick<ListedPack, 'number' | 'header'>[] = [...this.listed];
+    if (last !== undefined) listed.push({ number: last + 1, header: undefined });
     let expected = 1;
-    for (const { number, header } of this.listed) {
+    for (const { number, header } of listed) {
       const end = Math.min(number, (header?.previousPack ?? number) + 1);
       const enough = missing.length + MOST_MISSING;
       for (; expected < end; expected++) {

@@ -59,10 +59,11 @@ export interface UnprovedRange {
   end: number;
 }
 
-/** How far a pack is known to have been durable, from the last clean close. */
+/** What is known to have been durable, from the last clean close: the last pack, up to where, and what comes next. */
 export interface KnownDurable {
   pack: number;
   end: number;
+  chain: Chain;
 }
 
 export interface RecoveryOptions {
@@ -125,6 +126,9 @@ class Recovery {
 
   async run(): Promise<void> {
     const { listed } = this.#order;
+    const { known } = this.#options;
+    // Also where what the last close knew of is gone: it may be put back, and its numbers must not be used twice.
+    if (known) this.#advance(known.chain.sequence - 1, known.chain.commitNumber, known.chain.commitId);
     for (let position = listed.length - 1; position >= 0; position--) this.#survey(position);
     for (const [position, pack] of listed.entries()) {
       this.#advancePast(pack);
@@ -134,9 +138,22 @@ class Recovery {
       this.#options.onProgress?.(position + 1, listed.length);
     }
     const { damage, gc } = this.#result;
-    damage.push(...this.#order.missing([...gc.removed, ...gc.setAside]));
+    const last = this.#takeMissing();
+    damage.push(...this.#order.missing([...gc.removed, ...gc.setAside], last));
     damage.sort((a, b) => a.pack - b.pack || a.offset - b.offset);
     await this.#index.flush();
+  }
+
+  /**
+   * The last pack may be gone, and no header tells of it: the last clean close does. It stays the last one, so that
+   * later headers tell. Returns its number.
+   */
+  #takeMissing(): number | undefined {
+    const { known } = this.#options;
+    const last = this.#order.listed.at(-1)?.number ?? 0;
+    if (!known || known.pack <= last || this.#isGone(known.pack)) return undefined;
+    this.#becomesTail({ number: known.pack, end: known.end, appendable: false, setAside: true });
+    return known.pack;
   }
 
   /** Finds out what of a pack counts, when everything after it was looked at. */

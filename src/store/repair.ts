@@ -120,14 +120,13 @@ class Repair {
   /** Opens the store with a new index. */
   async #opened<T>(work: (store: Store) => Promise<T>): Promise<T> {
     const { io, simulated } = this.#disk;
-    // Without its seal the index is not believed, and opening rebuilds it.
-    if (io.stat(this.#layout.clean)) io.remove(this.#layout.clean);
     const store = await Store.open({
       io,
       directory: this.#layout.root,
       create: false,
       readOnly: false,
       compression: false,
+      rebuild: true,
       onWarning: () => {},
       ...(simulated && { simulated }),
     });

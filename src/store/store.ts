@@ -64,6 +64,8 @@ export interface StoreOptions {
   create: boolean;
   readOnly: boolean;
   compression: { level: number } | false;
+  /** Do not believe the index, make it anew. */
+  rebuild?: boolean;
   /** Told of what is odd but not fatal. */
   onWarning(warning: StoreWarning): void;
   /** Smaller packs, so that a test can roll them. */
@@ -626,12 +628,12 @@ export class Store {
   // ---- opening -----------------------------------------------------------------------------------
 
   async #start(options: StoreOptions): Promise<void> {
+    const seal = readSeal(this.#io, this.#layout);
     if (this.readOnly || options.simulated) {
-      await this.#rebuild(options.indexValues ?? memoryKeyValues(), undefined);
+      await this.#rebuild(options.indexValues ?? memoryKeyValues(), seal);
       return;
     }
-    const seal = readSeal(this.#io, this.#layout);
-    if (seal && sealHolds(this.#io, this.#layout, seal, this.packSizes())) {
+    if (seal && !options.rebuild && sealHolds(this.#io, this.#layout, seal, this.packSizes())) {
       const values = await openLevel(this.#layout.index, false).catch(() => undefined);
       if (values) {
         this.#resume(values, seal);
@@ -647,11 +649,7 @@ export class Store {
   #resume(values: KeyValues, seal: CleanState): void {
     this.#index = this.#newIndex(values);
     this.#io.remove(this.#layout.clean);
-    this.#chain = {
-      sequence: seal.sequence,
-      commitNumber: seal.commitNumber,
-      commitId: Buffer.from(seal.commitId, 'hex') as ChunkId,
-    };
+    this.#chain = chainOf(seal);
     this.#lastPack = { number: seal.lastPack, end: seal.lastEnd };
     const gc = this.#index.gc();
     if (gc) this.#gc = decodeGc(this.#reader.readAt(gc));
@@ -664,7 +662,7 @@ export class Store {
     this.#index = this.#newIndex(values);
     const recovered = await recover(this.#packs, this.#index, {
       store: Buffer.from(this.descriptor.uuid, 'hex'),
-      known: seal && { pack: seal.openPack, end: seal.openEnd },
+      known: seal && { pack: seal.lastPack, end: seal.lastEnd, chain: chainOf(seal) },
       indexSealed: !this.readOnly,
     });
     this.#chain = recovered.chain;
@@ -817,6 +815,10 @@ function misplacedError(layout: Layout, stray: { number: number; belongsTo: numb
     `${path} is the file of pack ${stray.belongsTo} under a wrong name; give it its name back, or take it away if it is a copy`,
     { path, pack: stray.number },
   );
+}
+
+function chainOf({ sequence, commitNumber, commitId }: CleanState): Chain {
+  return { sequence, commitNumber, commitId: Buffer.from(commitId, 'hex') as ChunkId };
 }
 
 const EMPTY_ID = Buffer.alloc(32) as ChunkId;

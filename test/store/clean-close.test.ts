@@ -1,11 +1,12 @@
 /** The seal of a clean close: what may be believed without looking at the packs again. */
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SnapshotId } from '../../src/base/ids.js';
 import { HEADER_BYTES } from '../../src/format/record.js';
+import { repairStore } from '../../src/store/repair.js';
 import type { Store } from '../../src/store/store.js';
 import { pointBefore } from '../support/crash-points.js';
 import { damage, flip, packPath } from '../support/pack-bytes.js';
@@ -98,6 +99,74 @@ test('after a clean close a damaged last commit is damage, not a torn save', asy
   const again = await openReal(directory);
   assert.equal((await idsOf(again.store)).length, 3);
   await again.store.close();
+});
+
+/** What was saved while a pack was gone has not taken the place of anything in it. */
+async function backFromBackup(directory: string, path: string, bytes: Buffer): Promise<void> {
+  const damaged = existsSync(path) ? readFileSync(path) : undefined;
+  writeFileSync(path, bytes);
+  const { store, warnings } = await openReal(directory, { readOnly: true });
+  assert.deepEqual([(await idsOf(store)).length, warnings], [6, []]);
+  await store.close();
+  if (damaged) writeFileSync(path, damaged);
+  else rmSync(path);
+}
+
+/**
+ * No header follows the last pack, so only the seal knows that it was there, and how long. Readers did not look at the
+ * seal, and nobody looked for the file: a store that had lost its newest snapshots verified as sound.
+ */
+test('after a clean close a last pack that is gone, empty or shorter is told, by readers too, until it is repaired', async () => {
+  for (const packBytes of [2000, 100]) {
+    for (const harm of ['gone', 'empty', 'cut'] as const) {
+      const directory = join(temporaryFolder(), 'store');
+      const started = await openReal(directory, { packBytes });
+      let lineage = NO_LINEAGE;
+      for (let fill = 1; fill < 6; fill++) lineage = await save(started.store, content(fill), lineage);
+      await started.store.close();
+      const packs = readdirSync(join(directory, 'packs')).sort();
+      const path = join(directory, 'packs', packs.at(-1) ?? '');
+      const bytes = readFileSync(path);
+      if (harm === 'gone') rmSync(path);
+      else writeFileSync(path, harm === 'cut' ? bytes.subarray(0, bytes.length - 300) : '');
+      const told = new RegExp(`^pack ${packs.length}, .*${harm === 'gone' ? 'missing' : 'cut off'}`);
+      const look = async (readOnly: boolean) => {
+        const { store, warnings } = await openReal(directory, { readOnly });
+        const what = `${harm}, ${packBytes}, ${readOnly}`;
+        assert.ok(
+          warnings.some(({ message }) => told.test(message)),
+          what,
+        );
+        return store;
+      };
+      await (await look(true)).close();
+      const writer = await look(false);
+      const ids = await idsOf(writer);
+      assert.ok(ids.length < 5);
+      await save(writer, content(9));
+      await writer.close();
+      rmSync(join(directory, 'clean.json'));
+      await (await look(true)).close();
+      await backFromBackup(directory, path, bytes);
+      await repairStore(directory);
+      const { store, warnings } = await openReal(directory, { readOnly: true });
+      assert.deepEqual(warnings, []);
+      assert.equal((await idsOf(store)).length, ids.length + 1);
+      await store.close();
+    }
+  }
+});
+
+test('a repair of a store that lost its last pack says so', async () => {
+  const directory = join(temporaryFolder(), 'store');
+  const { store } = await openReal(directory, { packBytes: 100 });
+  const first = await save(store, content(1));
+  await save(store, content(2), first);
+  await store.close();
+  rmSync(join(directory, 'packs', '00000002.pack'));
+  const { clean, packs, snapshots } = await repairStore(directory);
+  assert.deepEqual([clean, snapshots], [false, 1]);
+  assert.deepEqual(packs, [{ pack: 2, reasons: ['the file is missing'], movedTo: undefined }]);
 });
 
 test('an index with any file damaged or gone is rebuilt, and the store says nothing else', async () => {
