@@ -30,6 +30,19 @@ export function parseLimit(text: string): number {
   throw new InvalidArgumentError('It takes a whole number from 1.');
 }
 
+/** `5%` as 0.05. */
+export function parseShare(text: string): number {
+  const percentage = Number(/^(\d+(?:\.\d+)?)%$/.exec(text)?.[1]);
+  if (percentage > 0 && percentage <= 100) return percentage / 100;
+  throw new InvalidArgumentError('It takes a percentage above 0%, at most 100%, as in 5%.');
+}
+
+export function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && seconds > 0) return seconds;
+  throw new InvalidArgumentError('It takes a number of seconds above 0.');
+}
+
 function checked(text: string, check: (text: unknown) => void): string {
   try {
     check(text);

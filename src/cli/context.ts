@@ -3,6 +3,7 @@
 import type { ExitStatus } from './exit-status.js';
 import type { Environment } from './failure.js';
 import type { Output } from './output.js';
+import type { Warnings } from './warnings.js';
 
 /** The world around an invocation. */
 export interface World {
@@ -14,8 +15,9 @@ export interface World {
 }
 
 export interface Context extends World {
-  /** One JSON document instead of text. */
+  /** JSON instead of text: one document, or lines of it for long work. */
   json: boolean;
+  warnings: Warnings;
   /** `--store`. */
   store: string | undefined;
 }

@@ -21,7 +21,7 @@ export const STATUS_MEANING: Record<ExitStatus, string> = {
   0: 'done',
   1: 'failed',
   2: 'wrong usage; nothing was done',
-  3: 'partly done: some of what was named could not be',
+  3: 'partly done: some of what was named could not be, or the time was up',
   10: 'no store',
   11: 'locked: another process owns the store',
   12: 'damage was found; what could be done was done',

@@ -23,7 +23,8 @@ export function describeFailure(error: unknown): string {
     const owner = error.pid === undefined ? 'another process' : `process ${error.pid}`;
     return `${owner} owns this store: end it, or wait until it ends (ls, show and stats work beside it)`;
   }
-  return printable(error instanceof Error ? error.message : String(error));
+  const message = error instanceof Error ? error.message : String(error);
+  return printable(message.replaceAll('Snap.repair(directory)', 'snap repair'));
 }
 
 function stackOf(error: Error): string {

@@ -13,6 +13,8 @@ import { printable } from './words.js';
 export class Output {
   /** How stdout takes text: its width and colours. */
   readonly style: Style;
+  /** Where a line may be shown that changes: stderr, if it is a terminal that can. */
+  readonly terminal: NodeJS.WriteStream | undefined;
   readonly #data: NodeJS.WriteStream;
   readonly #talk: NodeJS.WriteStream;
 
@@ -20,6 +22,7 @@ export class Output {
     this.#data = data;
     this.#talk = talk;
     this.style = styleFor(data, env);
+    this.terminal = talk.isTTY && env.TERM !== 'dumb' ? talk : undefined;
     data.on('error', (error: NodeJS.ErrnoException) => this.#failed(error));
     talk.on('error', () => {});
   }
@@ -31,9 +34,14 @@ export class Output {
 
   /** One document. What is absent is null, so that every key is always there. */
   json(document: object): void {
-    const text = JSON.stringify(document, (_, value) => (value === undefined ? null : value), 2);
+    const text = JSON.stringify(document, nullForAbsent, 2);
     // What steers a terminal stands inside of strings alone, where it may be spelled out.
     this.data(text.split('\n').map(printable).join('\n'));
+  }
+
+  /** One of the lines of long work, each a document; the last is the `summary`. */
+  jsonLine(type: 'progress' | 'summary', document: object): void {
+    this.data(printable(JSON.stringify({ message_type: type, ...document }, nullForAbsent)));
   }
 
   /** A remark; a newline is added. */
@@ -46,4 +54,8 @@ export class Output {
     this.talk(`snap: the output cannot be written: ${error.message}`);
     process.exitCode = 1;
   }
+}
+
+function nullForAbsent(_: string, value: unknown): unknown {
+  return value === undefined ? null : value;
 }

@@ -9,6 +9,7 @@ import { addStats } from './commands/stats.js';
 import { addTag } from './commands/tag.js';
 import { addUnforget } from './commands/unforget.js';
 import { addUntag } from './commands/untag.js';
+import { addVerify } from './commands/verify.js';
 import type { Perform } from './context.js';
 import { UsageError } from './errors.js';
 import { ALL, epilogue } from './help.js';
@@ -27,7 +28,7 @@ const EXAMPLES = [
   'snap --store runs/a stats --json    sizes, for a script',
 ];
 
-const ADDITIONS = [addLs, addShow, addTag, addUntag, addStats, addForget, addUnforget];
+const ADDITIONS = [addLs, addShow, addTag, addUntag, addStats, addForget, addUnforget, addVerify];
 
 export function buildProgram(output: Output, perform: Perform): Command {
   const program = new Command('snap')
@@ -35,7 +36,7 @@ export function buildProgram(output: Output, perform: Perform): Command {
     .description(DESCRIPTION)
     .version(ownVersion(), '-V, --version', 'print the version')
     .option('--store <DIR>', 'the folder of the store')
-    .option('--json', 'print one JSON document instead of text')
+    .option('--json', 'print JSON instead of text: one document, or lines for long work')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [COMMAND]', 'print help of a command')
     .configureHelp({ showGlobalOptions: true })

@@ -11,7 +11,7 @@ import { Warnings } from './warnings.js';
 export async function run(argv: readonly string[], world: World): Promise<ExitStatus> {
   const warnings = new Warnings(world.output);
   try {
-    const status = await perform(argv, world);
+    const status = await perform(argv, world, warnings);
     return warnings.damage && status === ExitStatus.done ? ExitStatus.damage : status;
   } catch (error) {
     // Help and version that were asked for end this way.
@@ -22,13 +22,13 @@ export async function run(argv: readonly string[], world: World): Promise<ExitSt
   }
 }
 
-async function perform(argv: readonly string[], world: World): Promise<ExitStatus> {
+async function perform(argv: readonly string[], world: World, warnings: Warnings): Promise<ExitStatus> {
   let status: ExitStatus = ExitStatus.done;
   const program = buildProgram(world.output, async (work: Work) => {
-    status = await work(contextOf(program, world));
+    status = await work(contextOf(program, world, warnings));
   });
   const { operands, unknown } = program.parseOptions([...argv]);
-  if (operands.length === 0 && unknown.length === 0) return summary(contextOf(program, world));
+  if (operands.length === 0 && unknown.length === 0) return summary(contextOf(program, world, warnings));
   await program.parseAsync(unknownCommand(program, operands) ?? [...argv], { from: 'user' });
   return status;
 }
@@ -43,7 +43,7 @@ function unknownCommand(program: Command, operands: readonly string[]): string[]
   return asked === undefined || names.includes(asked) ? undefined : [asked];
 }
 
-function contextOf(program: Command, world: World): Context {
+function contextOf(program: Command, world: World, warnings: Warnings): Context {
   const { json = false, store } = program.opts<{ json?: boolean; store?: string }>();
-  return { ...world, json, store };
+  return { ...world, json, store, warnings };
 }

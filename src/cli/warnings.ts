@@ -12,6 +12,7 @@ export class Warnings {
   /** What is said once need not be said again: recovery tells each reader anew. */
   readonly #told = new Set<string>();
   readonly #listen = (message: unknown) => this.#hear(message as WarningMessage);
+  #leavesDamage = false;
   damage = false;
 
   constructor(output: Output) {
@@ -21,12 +22,18 @@ export class Warnings {
     process.removeAllListeners('warning');
   }
 
+  /** For a command that says by itself what is damaged. */
+  leaveDamage(): void {
+    this.#leavesDamage = true;
+  }
+
   stop(): void {
     unsubscribe(CHANNEL, this.#listen);
   }
 
   #hear({ kind, message }: WarningMessage): void {
     if (kind === 'damage') this.damage = true;
+    if (kind === 'damage' && this.#leavesDamage) return;
     if (this.#told.has(message)) return;
     this.#told.add(message);
     this.#output.talk(`snap: warning: ${printable(message)}`);

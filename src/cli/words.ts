@@ -19,12 +19,20 @@ const UNITS: readonly (readonly [string, string, number])[] = [
 export function age(time: Date, now: number): string {
   const elapsed = now - time.getTime();
   const distance = Math.abs(elapsed);
-  const unit = UNITS.find(([, , length]) => distance >= length);
-  if (!unit) return 'just now';
-  const [one, several, length] = unit;
-  const number = Math.floor(distance / length);
-  const said = `${number} ${number === 1 ? one : several}`;
-  return elapsed < 0 ? `in ${said}` : `${said} ago`;
+  if (distance < SECOND) return 'just now';
+  return elapsed < 0 ? `in ${inUnits(distance)}` : `${inUnits(distance)} ago`;
+}
+
+/** `0.4 s`, `12 s`, `3 min`: how long something took, or will take. */
+export function duration(milliseconds: number): string {
+  return milliseconds < 10 * SECOND ? `${(milliseconds / SECOND).toFixed(1)} s` : inUnits(milliseconds);
+}
+
+/** In the largest unit of which it has one at least, from seconds. */
+function inUnits(milliseconds: number): string {
+  const [one, several, length] = UNITS.find((unit) => milliseconds >= unit[2]) ?? ['s', 's', SECOND];
+  const number = Math.floor(milliseconds / length);
+  return `${number} ${number === 1 ? one : several}`;
 }
 
 /** `1 snapshot`, `2 snapshots`. */

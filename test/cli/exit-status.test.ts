@@ -51,7 +51,7 @@ test('11: while another process owns the store, writing names its pid and readin
   const listed = snap(['--store', directory, 'ls']);
   assert.deepEqual([listed.status, listed.stderr], [0, '']);
   assert.deepEqual(rows(listed)[1]?.slice(1, 3), ['live', '1']);
-  for (const args of [['show', 'latest'], ['stats'], ['forget', 'best', '--dry-run'], []]) {
+  for (const args of [['show', 'latest'], ['stats'], ['forget', 'best', '--dry-run'], ['verify'], []]) {
     assert.equal(snap(['--store', directory, ...args]).status, 0, args.join(' '));
   }
   await end(owner);
@@ -214,7 +214,7 @@ test('the command leaves nothing behind in a store that it reads', async (t) => 
       .sort()
       .map((path) => [path, readFileSync(path, 'base64')]);
   const before = contents();
-  for (const args of [['ls'], ['show', 'best'], ['stats'], ['forget', 'best', '--dry-run'], []]) {
+  for (const args of [['ls'], ['show', 'best'], ['stats'], ['forget', 'best', '--dry-run'], ['verify'], []]) {
     assert.equal(snap(['--store', directory, ...args]).status, 0);
   }
   assert.deepEqual(contents(), before);

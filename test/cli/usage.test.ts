@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { MAIN, scratch, snap } from './support.js';
 
-const COMMANDS = ['ls', 'show', 'tag', 'untag', 'stats', 'forget', 'unforget'];
+const COMMANDS = ['ls', 'show', 'tag', 'untag', 'stats', 'forget', 'unforget', 'verify'];
 
 /** Wrong usage: status 2, nothing on stdout, one line and how the command goes on stderr. */
 function assertWrong(args: string[], message: RegExp, usage = 'snap'): void {
@@ -44,6 +44,12 @@ test('missing, superfluous and wrong words are told', () => {
   }
   assertWrong(['ls', '--run', 'a/b'], /run "a\/b" contains a slash/, 'snap ls');
   assertWrong(['--store'], /argument missing/);
+  for (const sample of ['5', '0%', '101%', '-5%', 'x', '%', '1e1%']) {
+    assertWrong(['verify', `--read-data=${sample}`], /takes a percentage/, 'snap verify');
+  }
+  for (const seconds of ['0', '-1', 'x', '', '1e3', 'Infinity']) {
+    assertWrong(['verify', `--max-seconds=${seconds}`], /takes a number of seconds/, 'snap verify');
+  }
 });
 
 test('an empty reference is wrong usage', (t) => {

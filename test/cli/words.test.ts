@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { styleFor } from '../../src/cli/style.js';
 import { type Column, table } from '../../src/cli/table.js';
-import { age, count, printable, ratio, shortIds, times } from '../../src/cli/words.js';
+import { age, count, duration, printable, ratio, shortIds, times } from '../../src/cli/words.js';
 
 const SECOND = 1000;
 const DAY = 86_400 * SECOND;
@@ -25,6 +25,19 @@ test('an age is told in the largest unit that it fills', () => {
     [-5 * 60 * SECOND, 'in 5 min'],
   ] as const) {
     assert.equal(age(new Date(1e12 - elapsed), 1e12), expected);
+  }
+});
+
+test('a duration is told in tenths of seconds, and from 10 s in the largest unit that it fills', () => {
+  for (const [milliseconds, expected] of [
+    [0, '0.0 s'],
+    [449, '0.4 s'],
+    [9900, '9.9 s'],
+    [10_000, '10 s'],
+    [59_999, '59 s'],
+    [3 * 3600 * SECOND, '3 h'],
+  ] as const) {
+    assert.equal(duration(milliseconds), expected);
   }
 });
 
