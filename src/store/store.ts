@@ -58,6 +58,9 @@ const HIGHEST_SEQUENCE = 2 ** 52;
 /** A pack is sealed when a commit has taken it past this. */
 const PACK_BYTES = 256 * MiB;
 
+/** How often a reader looks again where the owner takes packs away while it does. */
+const MOST_REFRESHES = 10;
+
 export interface StoreOptions {
   io: Io;
   directory: string;
@@ -134,6 +137,8 @@ export class Store {
   #damage: readonly Damage[] = [];
   /** What the last gc record says. */
   #gc: GcRecord = NOTHING_GONE;
+  /** For a reader: the packs that were there when it looked, and their sizes. */
+  #seen: Record<number, number> = {};
   /** What a running gc has marked, and from where on everything was written after it condemned the rest. */
   #collection: { marks: Marks; condemnedTo: Place } | undefined;
   #uncommitted = new Map<string, Location>();
@@ -646,6 +651,40 @@ export class Store {
     await this.#rebuild(await openLevel(this.#layout.index, true), seal);
   }
 
+  /** For a reader: true where a pack that it knows is gone, because the owner has collected or repaired since. */
+  isOvertaken(): boolean {
+    const there = new Set(this.#packs.numbers());
+    return this.readOnly && Object.keys(this.#seen).some((number) => !there.has(Number(number)));
+  }
+
+  /** For a reader: true where the packs are not what they were when it looked. */
+  isOutdated(): boolean {
+    if (!this.readOnly) return false;
+    try {
+      return JSON.stringify(this.packSizes()) !== JSON.stringify(this.#seen);
+    } catch (error) {
+      // A pack that was listed is gone by now.
+      if (isSnapError(error, 'SNAP_CORRUPT')) return true;
+      throw error;
+    }
+  }
+
+  /** For a reader: looks at the packs anew, as they are now. */
+  async refresh(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      this.#packs.close();
+      try {
+        this.#seen = this.packSizes();
+        await this.#rebuild(memoryKeyValues(), undefined);
+        if (!this.isOvertaken()) break;
+      } catch (error) {
+        if (attempt === MOST_REFRESHES || !this.isOvertaken()) throw error;
+      }
+      if (attempt === MOST_REFRESHES) break;
+    }
+    for (const damage of this.#damage) this.#warnOf(damage);
+  }
+
   #resume(values: KeyValues, seal: CleanState): void {
     this.#index = this.#newIndex(values);
     this.#io.remove(this.#layout.clean);
@@ -669,10 +708,10 @@ export class Store {
     if (this.readOnly) this.#footers = recovered.footers;
     this.#gc = recovered.gc;
     this.#damage = recovered.damage;
-    for (const damage of recovered.damage) this.#warnOf(damage);
     const { tail, misplaced } = recovered;
     this.#lastPack = { number: tail?.number ?? 0, end: tail?.end ?? 0 };
     if (this.readOnly) return;
+    for (const damage of recovered.damage) this.#warnOf(damage);
     const [stray] = misplaced;
     if (stray) throw misplacedError(this.#layout, stray);
     // What cannot be shown to be durable may exist in memory only: write it again before building on it.

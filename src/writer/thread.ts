@@ -272,13 +272,32 @@ async function fail(
 async function answer(store: Store, message: Extract<ToWriter, { type: 'request' }>): Promise<void> {
   const { client, request, method, args } = message;
   if (method in jobs) return background.begin(store, client, request, method, args);
+  const handler = requests[method as keyof typeof requests] as (...all: unknown[]) => Promise<unknown>;
   try {
-    const handler = requests[method as keyof typeof requests] as (...all: unknown[]) => Promise<unknown>;
-    const result = await handler(store, clientOf(client), ...args);
+    const result = await upToDate(store, method, () => handler(store, clientOf(client), ...args));
     const transfer = result instanceof ArrayBuffer ? [result] : [];
     post({ type: 'reply', client, request, result }, transfer);
   } catch (error) {
     post({ type: 'reply', client, request, error: toPlainError(error) });
+  }
+}
+
+/** What a reader answers from the middle of something: what it saw when that began stays what it sees. */
+const CONTINUED: ReadonlySet<string> = new Set(['region', 'flush']);
+
+/**
+ * A reader sees what is there when it is asked. And where packs were taken away while it read, it looks where things
+ * are now, and reads again.
+ */
+async function upToDate<T>(store: Store, method: string, read: () => Promise<T>): Promise<T> {
+  if (!CONTINUED.has(method) && store.isOutdated()) await store.refresh();
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!store.isOvertaken()) throw error;
+      await store.refresh();
+    }
   }
 }
 

@@ -35,6 +35,21 @@ export interface VerifyReport {
 export async function* verifyJob(store: Store, context: JobContext, args: unknown[]): Job {
   const { share, maxSeconds } = args[0] as VerifyRequest;
   const began = performance.now();
+  for (;;) {
+    const report = yield* verifyOnce(store, context, share, maxSeconds, began);
+    // Packs that were taken away beside a reader are no damage.
+    if (report.ok || !store.isOvertaken()) return report;
+    await store.refresh();
+  }
+}
+
+async function* verifyOnce(
+  store: Store,
+  context: JobContext,
+  share: number,
+  maxSeconds: number | undefined,
+  began: number,
+): AsyncGenerator<VerifyProgress, VerifyReport> {
   const from = store.verifiedSoFar(share);
   const { findings, run } = store.verification({ share, from, random: Math.random });
   let complete = true;
@@ -45,7 +60,7 @@ export async function* verifyJob(store: Store, context: JobContext, args: unknow
       complete = false;
       break;
     }
-    yield progress satisfies VerifyProgress;
+    yield progress;
   }
   findings.damage.sort((a, b) => a.pack - b.pack || a.offset - b.offset);
   store.noteVerified(share, complete ? undefined : findings);

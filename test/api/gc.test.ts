@@ -1,14 +1,16 @@
 /** Garbage collection as a caller sees it: what goes, what stays, and that a loop beside it loses nothing. */
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { INTERNALS } from '../../src/api/options.js';
 import { isSnapError } from '../../src/base/errors.js';
 import { type GcMessage, type GcReport, Snap } from '../../src/index.js';
 import { budget } from '../support/budget.js';
 import { Random } from '../support/random.js';
-import { collect, field, storePath } from './support.js';
+import { collect, field, startProgram, storePath } from './support.js';
 
 const SMALL_PACKS = { [INTERNALS]: { packBytes: 200_000 } };
 
@@ -154,4 +156,42 @@ test('a store with keep stays small by itself, and says so', async (t) => {
   const left = (await collect(reader.list())).map(({ run, step }) => `${run} ${step}`);
   assert.deepEqual(left, ['mine 19', 'mine 18', 'other 3', 'other 2', 'other 1', 'other 0']);
   await reader.close();
+});
+
+test('a reader beside gc restores what is there, wherever it went', async (t) => {
+  const path = storePath(t);
+  const snap = await Snap.open(path, SMALL_PACKS);
+  await saveSteps(snap, 0, 30);
+  const reader = startProgram('reader', [path]);
+  t.after(() => reader.kill('SIGKILL'));
+  const ask = async (message: number[] | 'verify'): Promise<unknown> => {
+    const [answer] = await Promise.all([once(reader, 'message'), reader.send(message)]);
+    return answer[0];
+  };
+  await once(reader, 'message');
+  const hashes = (steps: number[]) =>
+    steps.map((step) =>
+      createHash('sha256')
+        .update(new Uint8Array(stateAt(step).grid.buffer))
+        .digest('hex'),
+    );
+  assert.deepEqual(await ask([0, 29]), hashes([0, 29]));
+  for (let from = 30; from < 60; from += 10) {
+    await snap.gc({ last: 3 });
+    await saveSteps(snap, from, from + 10);
+    await snap.gc({ last: 3 });
+    assert.deepEqual(await ask([from + 7, from + 9, 2]), [...hashes([from + 7, from + 9]), 'SNAP_NOT_FOUND']);
+    assert.equal(((await ask('verify')) as { ok: boolean }).ok, true);
+  }
+  // While packs are being taken away.
+  for (let round = 0; round < 10; round++) {
+    await saveSteps(snap, 60 + 4 * round, 64 + 4 * round);
+    const collecting = snap.gc({ last: 2 });
+    assert.deepEqual(await ask([63 + 4 * round]), hashes([63 + 4 * round]), `round ${round}`);
+    await collecting;
+  }
+  const ended = once(reader, 'exit');
+  reader.send('end');
+  await ended;
+  await snap.close();
 });

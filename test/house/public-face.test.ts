@@ -15,6 +15,7 @@ test('the public names', () => {
     'constructor',
     'flush',
     'forget',
+    'gc',
     'info',
     'list',
     'prepare',
