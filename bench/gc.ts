@@ -64,7 +64,7 @@ await runBench(
         { name: 'garbage left' },
         { name: 'memory at open' },
         { name: 'peak memory' },
-        { name: 'other processes' },
+        { name: 'other processes', show: showPercent },
       ],
       [
         {
