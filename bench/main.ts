@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const BENCHES = ['stall', 'incremental', 'commit', 'gc', 'micro'];
+const BENCHES = ['stall', 'incremental', 'commit', 'micro'];
 
 const args = process.argv.slice(2);
 const firstOption = args.findIndex((arg) => arg.startsWith('-'));

@@ -1,0 +1,22 @@
+/** All mutants. One is worth its place when somebody could write it by mistake and lose somebody's data by it. */
+
+import { checks } from './list/checks.js';
+import { commits } from './list/commits.js';
+import { lengths } from './list/lengths.js';
+import { opening } from './list/opening.js';
+import { recovery } from './list/recovery.js';
+import { saving } from './list/saving.js';
+import { trees } from './list/trees.js';
+import { verifying } from './list/verifying.js';
+import type { Mutant } from './mutant.js';
+
+export const mutants: readonly Mutant[] = [
+  ...commits,
+  ...checks,
+  ...lengths,
+  ...opening,
+  ...recovery,
+  ...trees,
+  ...saving,
+  ...verifying,
+];

@@ -1,0 +1,317 @@
+/** Mutants of a commit: its order, its sync, what is undone when it fails, and the packs it goes to. */
+
+import type { Mutant } from '../mutant.js';
+
+const FAILED_SYNC = 'store/failed-sync';
+const CRASH = 'store/crash';
+const FAULTS = 'store/faults';
+
+export const commits: readonly Mutant[] = [
+  {
+    name: 'sync-skipped',
+    breaks: 'a commit is synced before it is acknowledged',
+    file: 'store/pack-writer.ts',
+    find: `this.#sync();
+      this.#durableEnd = this.end;`,
+    replace: 'this.#checkNamed(); this.#durableEnd = this.end;',
+    tests: ['store/names', CRASH],
+  },
+  {
+    name: 'synced-before-data-in-flight',
+    breaks: 'a commit record is written after all data before it, and the sync after both',
+    file: 'store/pack-writer.ts',
+    find: `await this.#settle();
+      this.#writeStaging();
+      this.#sync();
+      this.#durableEnd`,
+    replace: `this.#writeStaging();
+      this.#sync();
+      await this.#settle();
+      this.#durableEnd`,
+    tests: [CRASH],
+  },
+  {
+    name: 'acknowledged-before-synced',
+    breaks: 'a commit resolves when it is durable, not before',
+    file: 'store/store.ts',
+    find: 'await writer.commit(this.#io.now());',
+    replace: 'void writer.commit(this.#io.now()).catch(() => {});',
+    tests: ['store/names', CRASH],
+  },
+  {
+    name: 'told-before-commit',
+    breaks: 'a loop hears that a save is durable after its commit, not before',
+    file: 'writer/thread.ts',
+    find: `await store.commit();
+  } catch (error) {
+    await fail(store, members, encoded.length, error);
+    return;
+  }`,
+    replace: `for (const { client, job, manifest } of encoded) {
+      const summary = { ...manifest, forgotten: false, durableMs: 0 } as never;
+      const info = infoOf(summary, manifest, job.tags);
+      post({ type: 'durable', client: client.id, ticket: job.ticket, info });
+    }
+    await store.commit();
+  } catch (error) {
+    await fail(store, members, encoded.length, error);
+    return;
+  }`,
+    tests: ['api/failures'],
+  },
+  {
+    name: 'write-error-behind-forgotten',
+    breaks: 'a write that failed behind the back of a save fails its commit',
+    file: 'store/pack-writer.ts',
+    find: 'if (this.#inFlightError) throw this.#inFlightError;',
+    replace: '',
+    tests: ['store/commits'],
+  },
+  {
+    name: 'write-error-behind-kept',
+    breaks: 'a write that failed behind the back of a save fails that save and no later one',
+    file: 'store/pack-writer.ts',
+    find: `this.#inFlightError = undefined;
+      this.#cutBack();`,
+    replace: 'this.#cutBack();',
+    tests: ['store/full-disk', FAULTS],
+  },
+  {
+    name: 'rollback-does-not-wait',
+    breaks: 'nothing of a save that was rolled back is written afterwards',
+    file: 'store/pack-writer.ts',
+    find: 'await this.#inFlight?.catch(() => {});',
+    replace: '',
+    tests: ['store/commits'],
+  },
+  {
+    name: 'rollback-leaves-bytes',
+    breaks: 'a save that was rolled back leaves nothing in its pack',
+    file: 'store/pack-writer.ts',
+    find: 'this.#file.truncate(this.#durableEnd);',
+    replace: 'this.#file.size();',
+    tests: ['store/full-disk'],
+  },
+  {
+    name: 'rollback-keeps-span',
+    breaks: 'a commit covers what was appended since the last one, without what was rolled back',
+    file: 'store/pack-writer.ts',
+    find: `this.#stagingOffset = this.#durableEnd;
+      this.#beginSpan();`,
+    replace: 'this.#stagingOffset = this.#durableEnd;',
+    tests: ['store/model', 'store/full-disk'],
+  },
+  {
+    name: 'uncut-pack-appended-to',
+    breaks: 'a pack whose tail cannot be cut off is not appended to',
+    file: 'store/pack-writer.ts',
+    find: `} catch {
+        this.#broken = true;
+      }`,
+    replace: '} catch {}',
+    tests: ['store/commits'],
+  },
+  {
+    name: 'failed-sync-retried',
+    breaks: 'a failed sync is never retried',
+    file: 'store/pack-writer.ts',
+    find: `this.#file.sync();
+      } catch (error) {
+        // The kernel`,
+    replace: `try {
+        this.#file.sync();
+      } catch {
+        this.#file.sync();
+      }
+      } catch (error) {
+        // The kernel`,
+    tests: [FAILED_SYNC],
+  },
+  {
+    name: 'pack-kept-after-failed-sync',
+    breaks: 'a pack whose sync failed is given up',
+    file: 'store/pack-writer.ts',
+    find: `this.#broken = true;
+      throw new SnapError(
+        'SNAP_IO',
+        \`the disk`,
+    replace: `throw new SnapError(
+        'SNAP_IO',
+        \`the disk`,
+    tests: [FAILED_SYNC],
+  },
+  {
+    name: 'broken-pack-appended-to',
+    breaks: 'the next save after a failed sync goes to a new pack',
+    file: 'store/store.ts',
+    find: 'if (writer && !writer.broken && (writer',
+    replace: 'if (writer && (writer',
+    tests: [FAILED_SYNC],
+  },
+  {
+    name: 'deleted-pack-trusted',
+    breaks: 'a sync of a file that was deleted is noticed',
+    file: 'store/pack-writer.ts',
+    find: 'if (this.#file.isNamed()) return;',
+    replace: 'this.#file.isNamed(); return;',
+    tests: ['store/surgery', 'api/failures'],
+  },
+  {
+    name: 'lost-pack-still-known',
+    breaks: 'nothing is built on the chunks of a pack that was deleted under the open store',
+    file: 'store/store.ts',
+    find: 'this.#lostPacks.add(writer.number);',
+    replace: '',
+    tests: ['store/surgery', 'api/failures'],
+  },
+  {
+    name: 'failed-commit-not-undone',
+    breaks: 'a commit that fails is undone by the store itself',
+    file: 'store/store.ts',
+    find: `await writer.commit(this.#io.now());
+      } catch (error) {
+        await this.rollback();
+        throw error;`,
+    replace: `await writer.commit(this.#io.now());
+      } catch (error) {
+        throw error;`,
+    tests: ['store/commits'],
+  },
+  {
+    name: 'rolled-back-chunks-known',
+    breaks: 'chunks that were rolled back are not known',
+    file: 'store/store.ts',
+    find: `async rollback(): Promise<void> {
+      this.#records = [];
+      this.#uncommitted.clear();`,
+    replace: `async rollback(): Promise<void> {
+      this.#records = [];`,
+    tests: ['store/region-tree', 'store/model'],
+  },
+  {
+    name: 'rolled-back-records-indexed',
+    breaks: 'records that were rolled back never reach the index',
+    file: 'store/store.ts',
+    find: `async rollback(): Promise<void> {
+      this.#records = [];`,
+    replace: 'async rollback(): Promise<void> {',
+    tests: ['store/model', 'store/region-tree'],
+  },
+  {
+    name: 'indexed-before-durable',
+    breaks: 'the index learns of records after they are durable',
+    file: 'store/store.ts',
+    find: `try {
+        await writer.commit(`,
+    replace: `this.#index.apply(this.#records);
+      try {
+        await writer.commit(`,
+    tests: [FAILED_SYNC, FAULTS],
+  },
+  {
+    name: 'last-pack-not-noted',
+    breaks: 'the next header says how much of the pack before it counts',
+    file: 'store/store.ts',
+    find: 'this.#lastPack = { number: writer.number, end: writer.durableEnd };',
+    replace: '',
+    tests: ['store/seal'],
+  },
+  {
+    name: 'previous-end-too-small',
+    breaks: 'the next header counts the whole of the pack before it',
+    file: 'store/store.ts',
+    find: 'previousPackEnd: this.#lastPack.end,',
+    replace: 'previousPackEnd: Math.max(0, this.#lastPack.end - 8),',
+    tests: [FAILED_SYNC, CRASH],
+  },
+  {
+    name: 'previous-end-too-large',
+    breaks: 'the next header does not count what failed in the pack before it',
+    file: 'store/store.ts',
+    find: 'previousPackEnd: this.#lastPack.end,',
+    replace: 'previousPackEnd: this.packSizes()[this.#lastPack.number] ?? 0,',
+    tests: [FAILED_SYNC, FAULTS],
+  },
+  {
+    name: 'sealed-end-without-footer',
+    breaks: 'the next header counts the footer of the pack before it',
+    file: 'store/pack-writer.ts',
+    find: 'return this.#sealed ? this.end : this.#durableEnd;',
+    replace: 'return this.#durableEnd;',
+    tests: ['store/commits'],
+  },
+  {
+    name: 'footer-not-synced',
+    breaks: 'a pack is sealed when its footer is durable',
+    file: 'store/pack-writer.ts',
+    find: `this.#sync();
+        this.#sealed = true;`,
+    replace: 'this.#sealed = true;',
+    tests: [CRASH, 'store/sequences'],
+  },
+  {
+    name: 'damaged-pack-sealed',
+    breaks: 'a pack with a record that cannot be read gets no footer, which would hide what lies behind it',
+    file: 'store/pack-writer.ts',
+    find: "if (next !== end) throw damaged(pack, next, 'there is no readable record, so it is not sealed');",
+    replace: '',
+    tests: ['store/commits'],
+  },
+  {
+    name: 'footer-without-notes',
+    breaks: 'a footer lists every record',
+    file: 'store/pack-writer.ts',
+    find: 'list.push({ id: header.id, location: locationOf(header) });',
+    replace:
+      'if (header.type !== RecordType.forget) list.push({ id: header.id, location: locationOf(header) });',
+    tests: ['store/metamorphic'],
+  },
+  {
+    name: 'new-pack-not-named-durably',
+    breaks: 'the name of a new pack is durable before anything in it is acknowledged',
+    file: 'store/store.ts',
+    find: 'this.#io.syncFolder(this.#layout.packs);',
+    replace: '',
+    tests: ['store/names', CRASH],
+  },
+  {
+    name: 'pack-number-from-folder-alone',
+    breaks: 'the number of a pack that was deleted is not given again',
+    file: 'store/store.ts',
+    find: 'Math.max(this.#lastPack.number, this.#packs.numbers().at(-1) ?? 0) + 1;',
+    replace: '(this.#packs.numbers().at(-1) ?? 0) + 1;',
+    tests: ['store/surgery', 'api/failures'],
+  },
+  {
+    name: 'pack-number-from-memory-alone',
+    breaks: 'a new pack takes no number that a file has already',
+    file: 'store/store.ts',
+    find: 'Math.max(this.#lastPack.number, this.#packs.numbers().at(-1) ?? 0) + 1;',
+    replace: 'this.#lastPack.number + 1;',
+    tests: ['store/commits'],
+  },
+  {
+    name: 'sequence-stands-still',
+    breaks: 'sequences rise with every record',
+    file: 'store/pack-writer.ts',
+    find: 'sequence: this.#chain.sequence++,',
+    replace: 'sequence: this.#chain.sequence,',
+    tests: ['store/metamorphic', 'store/model'],
+  },
+  {
+    name: 'commit-number-stands-still',
+    breaks: 'commit numbers rise',
+    file: 'store/pack-writer.ts',
+    find: 'this.#chain.commitNumber++;',
+    replace: '',
+    tests: ['store/commits'],
+  },
+  {
+    name: 'chain-broken',
+    breaks: 'each commit names the one before it',
+    file: 'store/pack-writer.ts',
+    find: 'this.#chain.commitId = id;',
+    replace: '',
+    tests: ['store/commits'],
+  },
+];
