@@ -22,6 +22,8 @@ export interface IoFile {
   truncate(size: number): void;
   /** False once no folder names the file any more: what is written to it is gone when it is closed. */
   isNamed(): boolean;
+  /** False once the path by which the file was opened names it no more: it was moved, or one of its folders was. */
+  isInPlace(): boolean;
   /** Makes everything written so far durable, length included (fdatasync). */
   sync(): void;
   close(): void;

@@ -57,10 +57,12 @@ function descriptors(): string[] {
   }
 }
 
-/** Bytes that may still be allocated here: what the container or the machine leaves. */
+/** Bytes that may still be allocated here: what the container or the machine leaves. Infinite where nobody can tell. */
 export function availableMemory(): number {
   // Node 20.13 brought availableMemory, which knows cgroup limits; freemem leaves the page cache out.
-  return typeof process.availableMemory === 'function' ? process.availableMemory() : freemem();
+  const bytes = typeof process.availableMemory === 'function' ? process.availableMemory() : freemem();
+  // It is read from /proc, and 0 where the process has no file descriptor left to open that.
+  return bytes > 0 ? bytes : Number.POSITIVE_INFINITY;
 }
 
 /** Bytes of memory that this process holds now (resident set). */

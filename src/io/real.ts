@@ -15,9 +15,11 @@ const FLAGS: Record<OpenMode, number> = {
 
 class RealFile implements IoFile {
   readonly #fd: number;
+  readonly #path: string;
 
-  constructor(fd: number) {
-    this.#fd = fd;
+  constructor(path: string, mode: OpenMode) {
+    this.#fd = fs.openSync(path, FLAGS[mode], FILE_MODE);
+    this.#path = path;
   }
 
   read(target: Uint8Array, position: number): number {
@@ -45,6 +47,12 @@ class RealFile implements IoFile {
     return fs.fstatSync(this.#fd).nlink > 0;
   }
 
+  isInPlace(): boolean {
+    const there = fs.statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    const own = fs.fstatSync(this.#fd, { bigint: true });
+    return there?.ino === own.ino && there.dev === own.dev;
+  }
+
   truncate(size: number): void {
     fs.ftruncateSync(this.#fd, size);
   }
@@ -68,7 +76,7 @@ export const realIo: Io = {
   monotonic: () => performance.now(),
   random: (length) => randomBytes(length),
 
-  open: (path, mode) => new RealFile(fs.openSync(path, FLAGS[mode], FILE_MODE)),
+  open: (path, mode) => new RealFile(path, mode),
 
   stat(path) {
     const stats = fs.statSync(path, { throwIfNoEntry: false });

@@ -101,6 +101,16 @@ export class PackWriter {
     return this.#lost;
   }
 
+  /** The file is there, but not where a reader would look for it. */
+  get misplaced(): boolean {
+    try {
+      return this.#file.isNamed() && !this.#file.isInPlace();
+    } catch {
+      // What may not be looked at is not known to be elsewhere.
+      return false;
+    }
+  }
+
   /** Where the last commit ends. */
   get durableEnd(): number {
     return this.#durableEnd;

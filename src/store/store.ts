@@ -338,6 +338,7 @@ export class Store {
       );
     }
     const writer = this.#writer;
+    if (writer?.misplaced) throw movedError(this.#layout);
     if (writer && !writer.broken && (writer.durableEnd < this.#packBytes || writer.pendingBytes > 0)) return;
     if (writer) this.#closePack(writer);
     this.#openNextPack();
@@ -616,6 +617,7 @@ export class Store {
 
   #sealIndex(): void {
     try {
+      this.#checkFolder();
       writeSeal(this.#io, this.#layout, this.#cleanState());
     } catch (error) {
       const message = `the index cannot be sealed (${toSnapError(error, 'sealing it').message}); it is rebuilt when the store is next opened`;
@@ -772,6 +774,7 @@ export class Store {
   // ---- appending ---------------------------------------------------------------------------------
 
   #openNextPack(): void {
+    this.#checkFolder();
     const number = Math.max(this.#lastPack.number, this.#packs.numbers().at(-1) ?? 0) + 1;
     let file: IoFile | undefined;
     try {
@@ -810,6 +813,11 @@ export class Store {
     this.#writer = undefined;
   }
 
+  /** Another store may stand in the place of this one. */
+  #checkFolder(): void {
+    if (findStore(this.#io, this.#layout)?.uuid !== this.descriptor.uuid) throw movedError(this.#layout);
+  }
+
   #appendSmall(type: RecordType, payload: Buffer): void {
     this.#append(type, chunkIdOf(payload), payload.length, Codec.raw, Filter.none, 0, [payload]);
   }
@@ -845,6 +853,14 @@ export class Store {
       commitId: this.#chain.commitId.toString('hex'),
     };
   }
+}
+
+function movedError(layout: Layout): SnapError {
+  return new SnapError(
+    'SNAP_IO',
+    `the store is not at ${layout.root} any more; was it moved or deleted? Saving goes on when it is back`,
+    { path: layout.root },
+  );
 }
 
 function misplacedError(layout: Layout, stray: { number: number; belongsTo: number }): SnapError {

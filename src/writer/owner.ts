@@ -204,6 +204,7 @@ export class Owner {
     switch (message.type) {
       case 'opened':
         this.#opening?.resolve();
+        this.#opening = undefined;
         this.#settleRef();
         return;
       case 'failed-to-open':
@@ -289,11 +290,15 @@ export class Owner {
   #break(cause: unknown): void {
     if (this.#broken || Atomics.load(this.#words, Word.closed) === 1) return;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const error = new SnapError(
-      'SNAP_BROKEN',
-      `the writer thread died (${reason}); what was durable is safe: close this Snap and open the store again`,
-      { cause },
-    );
+    const error = this.#opening
+      ? new SnapError('SNAP_IO', `the writer thread cannot run, and the store not be opened: ${reason}`, {
+          cause,
+        })
+      : new SnapError(
+          'SNAP_BROKEN',
+          `the writer thread died (${reason}); what was durable is safe: close this Snap and open the store again`,
+          { cause },
+        );
     this.#broken = error;
     this.#forget();
     this.#opening?.reject(error);

@@ -27,9 +27,11 @@ function trip(call: Fault['call'], path: string): void {
   if (at < 0) return;
   const control = `${path.slice(0, at)}.fault`;
   if (!existsSync(control)) return;
-  const fault = JSON.parse(readFileSync(control, 'utf8')) as Fault;
-  if (fault.call !== call || fault.times <= 0) return;
-  writeFileSync(control, JSON.stringify({ ...fault, times: fault.times - 1 }));
+  const faults = JSON.parse(readFileSync(control, 'utf8')) as Fault[];
+  const fault = faults.find((other) => other.call === call && other.times > 0);
+  if (!fault) return;
+  fault.times--;
+  writeFileSync(control, JSON.stringify(faults));
   const end = ENDS[fault.code];
   if (end) {
     end();
@@ -54,6 +56,7 @@ function faultyFile(file: IoFile, path: string): IoFile {
     },
     size: () => file.size(),
     isNamed: () => file.isNamed(),
+    isInPlace: () => file.isInPlace(),
     truncate(size) {
       trip('truncate', path);
       file.truncate(size);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Snap } from '../../src/index.js';
-import { snap as command, document } from '../cli/support.js';
+import { snap as command } from '../cli/support.js';
 import { budget } from '../support/budget.js';
 import { at, type Stepped } from './programs/steps.js';
 import { collect, ended, startProgram, storePath } from './support.js';

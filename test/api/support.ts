@@ -1,12 +1,13 @@
 /** What the tests of the public face share: folders that go away, and children that are this library's callers. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { INTERNALS, type OpenOptions } from '../../src/api/options.js';
+import type { Internals } from '../../src/writer/thread.js';
 
 /** A fresh path for a store; whatever is there is removed after the test. */
 export function storePath(t: TestContext): string {
@@ -79,11 +80,18 @@ export interface Fault {
 }
 
 /** What the disk of the store at a path, opened with `faulty`, does from now on. */
-export function setFault(path: string, fault: Fault): void {
-  writeFileSync(`${path}.fault`, JSON.stringify(fault));
+export function setFault(path: string, ...faults: Fault[]): void {
+  writeFileSync(`${path}.fault`, JSON.stringify(faults));
+}
+
+/** True where all faults that were set have shown. */
+export function faultsAreOver(path: string): boolean {
+  const faults = JSON.parse(readFileSync(`${path}.fault`, 'utf8')) as Fault[];
+  return faults.every(({ times }) => times <= 0);
 }
 
 /** Options that put a disk under the store whose faults `setFault` decides, and a heap that can be exhausted. */
-export function faulty(): OpenOptions {
-  return { [INTERNALS]: { ioModule: new URL('./faulty-io.js', import.meta.url).href, heapMiB: 64 } };
+export function faulty(internals: Internals = {}): OpenOptions {
+  const ioModule = new URL('./faulty-io.js', import.meta.url).href;
+  return { [INTERNALS]: { ioModule, heapMiB: 64, ...internals } };
 }

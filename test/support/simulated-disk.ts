@@ -359,6 +359,11 @@ class SimulatedFile implements IoFile {
     return this.#disk.names(this.#file, this.#path);
   }
 
+  /** Nothing is moved here but by renaming over what is no pack. */
+  isInPlace(): boolean {
+    return this.isNamed();
+  }
+
   truncate(size: number): void {
     try {
       this.#called('truncate', size);
