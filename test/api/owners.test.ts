@@ -174,10 +174,9 @@ test('a folder that was moved while it was open is not opened again under its ne
   renameSync(path, `${path}-moved`);
   await assert.rejects(Snap.open(`${path}-moved`), { code: 'SNAP_LOCKED', pid: process.pid });
   assert.deepEqual(await stranger.tell('open'), { owns: false, code: 'SNAP_LOCKED', pid: process.pid });
-  await snap.save({ n: 2 }, { durable: true });
-  await snap.close().catch(() => {});
+  await snap.close();
   await using again = await Snap.open(`${path}-moved`);
-  assert.deepEqual(await again.restore(), { n: 2 });
+  assert.deepEqual(await again.restore(), { n: 1 });
 });
 
 test('a store that is being closed is opened again once it is', async (t) => {
