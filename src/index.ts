@@ -16,6 +16,7 @@ export type { GcProgress } from './store/gc.js';
 export type { PlannedSnapshot } from './store/gc-plan.js';
 export type { RepairedPack, RepairOptions, RepairProgress, RepairReport } from './store/repair.js';
 export type { RetentionPolicy } from './store/retention-policy.js';
+export type { OpenProgress } from './store/store.js';
 export type { DamagedSnapshot, VerifyProgress } from './store/verify.js';
 export type { GcReport } from './writer/gc-job.js';
 export type { SnapshotInfo } from './writer/protocol.js';

@@ -6,6 +6,7 @@ import { checkLevel } from '../compress/compressor.js';
 import type { Program } from '../format/manifest.js';
 import type { GcProgress } from '../store/gc.js';
 import { type Policy, parsePolicy, type RetentionPolicy } from '../store/retention-policy.js';
+import type { OpenProgress } from '../store/store.js';
 import type { VerifyProgress } from '../store/verify.js';
 import type { GcRequest } from '../writer/gc-job.js';
 import type { OnBusy } from '../writer/save-queue.js';
@@ -35,6 +36,11 @@ export interface OpenOptions {
   classes?: Iterable<ClassLike> | undefined;
   /** Aborts the opening. */
   signal?: AbortSignal | undefined;
+  /**
+   * Told a few times a second while opening has to read the packs, because the index does not match them: `done` of
+   * `total` bytes. Not told where another Snap of this process has the store open, or is opening it.
+   */
+  onProgress?: ((progress: OpenProgress) => void) | undefined;
   /** For the tests of this library. */
   [INTERNALS]?: Internals;
 }
@@ -126,6 +132,7 @@ const OPEN_NAMES: ReadonlySet<string> = new Set([
   'keep',
   'classes',
   'signal',
+  'onProgress',
 ]);
 const VERIFY_NAMES: ReadonlySet<string> = new Set([
   'readData',
@@ -161,6 +168,9 @@ export function checkOpenOptions(options: OpenOptions): CheckedOpen {
     throw new RangeError(`memoryLimit is ${memoryLimit}; it takes a whole number of bytes`);
   }
   if (compression !== false) checkLevel(compression.level);
+  if (options.onProgress !== undefined && typeof options.onProgress !== 'function') {
+    throw new TypeError(`onProgress takes a function, not ${typeof options.onProgress}`);
+  }
   return {
     run,
     create: checkBoolean(create, 'create'),

@@ -100,7 +100,10 @@ export class Snap {
     const registry = new ClassRegistry(options.classes ?? []);
     throwIfAborted(options.signal);
     const { create, readOnly, compression, internals } = checked;
-    const acquiring = Owner.acquire({ directory, create, readOnly, compression, internals });
+    const acquiring = Owner.acquire(
+      { directory, create, readOnly, compression, internals },
+      options.onProgress,
+    );
     let snap: Snap | undefined;
     const attaching = acquiring.then((owner) => {
       snap = new Snap(directory, checked, owner, registry);

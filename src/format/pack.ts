@@ -157,19 +157,21 @@ export class Footer {
     return all.sort((a, b) => a.location.offset - b.location.offset);
   }
 
-  /** Where a chunk or page lies in this pack. */
+  /** Where a chunk or page lies in this pack; of several the last, which was written because those before are damaged. */
   find(id: ChunkId): Location | undefined {
     let low = 0;
     let high = this.contentCount;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const start = FOOTER_HEADER_BYTES + middle * FOOTER_ENTRY_BYTES;
-      const order = id.compare(this.#payload, start, start + CHUNK_ID_BYTES);
-      if (order === 0) return this.#entry(middle).location;
-      if (order < 0) high = middle;
+      if (this.#compare(id, middle) < 0) high = middle;
       else low = middle + 1;
     }
-    return undefined;
+    return low > 0 && this.#compare(id, low - 1) === 0 ? this.#entry(low - 1).location : undefined;
+  }
+
+  #compare(id: ChunkId, index: number): number {
+    const start = FOOTER_HEADER_BYTES + index * FOOTER_ENTRY_BYTES;
+    return id.compare(this.#payload, start, start + CHUNK_ID_BYTES);
   }
 
   #entry(index: number): FooterEntry {

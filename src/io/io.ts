@@ -34,6 +34,13 @@ export type OpenMode = 'read' | 'write' | 'create';
 
 export type EntryKind = 'file' | 'folder' | 'other';
 
+export interface EntryStatus {
+  kind: EntryKind;
+  size: number;
+  /** When its content last changed, in milliseconds since 1970. */
+  modifiedAt: number;
+}
+
 export interface Io {
   /** Wall clock, in milliseconds since 1970; may jump. */
   now(): number;
@@ -43,8 +50,8 @@ export interface Io {
   random(length: number): Buffer;
 
   open(path: string, mode: OpenMode): IoFile;
-  /** Kind and length of a path, or undefined where nothing is there. */
-  stat(path: string): { kind: EntryKind; size: number } | undefined;
+  /** What a path is, or undefined where nothing is there. */
+  stat(path: string): EntryStatus | undefined;
   /** Names inside a folder, in no particular order. */
   list(path: string): string[];
   /** Makes a folder (mode 0700) and its missing parents; one that exists is fine. */

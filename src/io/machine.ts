@@ -70,6 +70,11 @@ export function residentBytes(): number {
   return process.memoryUsage.rss();
 }
 
+/** Holds the calling thread for so many milliseconds. */
+export function pause(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
 /**
  * Lowers the priority of the calling thread alone, so that a busy loop on the same cores is not slowed down.
  * Linux gives every thread an id of its own that setPriority takes; elsewhere nothing happens.

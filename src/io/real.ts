@@ -80,7 +80,7 @@ export const realIo: Io = {
 
   stat(path) {
     const stats = fs.statSync(path, { throwIfNoEntry: false });
-    return stats && { kind: kindOf(stats), size: stats.size };
+    return stats && { kind: kindOf(stats), size: stats.size, modifiedAt: stats.mtimeMs };
   },
 
   list: (path) => fs.readdirSync(path),

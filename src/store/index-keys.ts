@@ -71,6 +71,11 @@ export function tagOfKey(key: Buffer): string {
 
 export type KeyRange = [from: Buffer, to: Buffer];
 
+/** The first key there may be behind this one. */
+export function keyAfter(key: Buffer): Buffer {
+  return Buffer.concat([key, Buffer.from([0])]);
+}
+
 const ALL_SNAPSHOTS = prefixRange(Buffer.from(SNAPSHOT));
 export const ALL_TAGS = prefixRange(Buffer.from(TAG));
 export const ALL_RUNS = prefixRange(Buffer.from(RUN));
@@ -110,8 +115,8 @@ export function encodeLocation(key: Buffer, location: Location): Buffer {
   return seal(key, writeLocation(new ByteWriter(40), location));
 }
 
-export function decodeLocation(key: Buffer, value: Buffer): Location {
-  return readLocation(unseal(key, value));
+export function decodeLocation(entry: ByteReader): Location {
+  return readLocation(entry);
 }
 
 export function encodeSummary(key: Buffer, summary: Summary): Buffer {
@@ -123,8 +128,7 @@ export function encodeSummary(key: Buffer, summary: Summary): Buffer {
   return seal(key, out);
 }
 
-export function decodeSummary(key: Buffer, value: Buffer): Summary {
-  const source = unseal(key, value);
+export function decodeSummary(source: ByteReader): Summary {
   const manifest = readLocation(source);
   const id = snapshotIdFromBytes(source.bytes(16));
   const sequence = source.u64();
@@ -151,16 +155,16 @@ export function encodeSequence(key: Buffer, sequence: number): Buffer {
   return seal(key, new ByteWriter(16).u64(sequence));
 }
 
-export function decodeSequence(key: Buffer, value: Buffer): number {
-  return unseal(key, value).u64();
+export function decodeSequence(entry: ByteReader): number {
+  return entry.u64();
 }
 
 export function encodeSnapshotId(key: Buffer, id: SnapshotId): Buffer {
   return seal(key, new ByteWriter(24).bytes(snapshotIdToBytes(id)));
 }
 
-export function decodeSnapshotId(key: Buffer, value: Buffer): SnapshotId {
-  return snapshotIdFromBytes(unseal(key, value).bytes(16));
+export function decodeSnapshotId(entry: ByteReader): SnapshotId {
+  return snapshotIdFromBytes(entry.bytes(16));
 }
 
 function writeLocation(out: ByteWriter, location: Location): ByteWriter {
@@ -187,12 +191,10 @@ function seal(key: Buffer, out: ByteWriter): Buffer {
   return value;
 }
 
-function unseal(key: Buffer, value: Buffer): ByteReader {
+/** What an entry holds, its checksum having been looked at. */
+export function openEntry(key: Buffer, value: Buffer): ByteReader {
   if (value.length < 4 || checkOf(key, value.subarray(0, -4)) !== value.readUInt32LE(value.length - 4)) {
-    throw new SnapError(
-      'SNAP_CORRUPT',
-      'the index is damaged; nothing is lost: it can be rebuilt from the packs',
-    );
+    throw new SnapError('SNAP_CORRUPT', 'an entry of the index is damaged');
   }
   return new ByteReader(value.subarray(0, -4), 'an index entry');
 }

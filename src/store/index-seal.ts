@@ -8,6 +8,7 @@
 
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { SnapError } from '../base/errors.js';
 import { MiB } from '../base/sizes.js';
 import { RunningHash } from '../chunker/ids.js';
 import type { Io } from '../io/io.js';
@@ -37,13 +38,16 @@ const READ_BYTES = MiB;
 /** LevelDB's own lock and log for people: never read back by it. */
 const NOT_DATA: ReadonlySet<string> = new Set(['LOCK', 'LOG', 'LOG.old']);
 
-/** Hash over the names, sizes and bytes of the index's files, which must not be open. */
+/** Hash over the names, sizes and bytes of the index's files, which must not be open; throws where one is no file. */
 export function hashIndex(io: Io, layout: Layout): string {
   const hash = new RunningHash();
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   for (const name of io.list(layout.index).sort()) {
     if (NOT_DATA.has(name)) continue;
-    const file = io.open(join(layout.index, name), 'read');
+    const path = join(layout.index, name);
+    // Opening a pipe would wait for somebody to write to it.
+    if (io.stat(path)?.kind !== 'file') throw new SnapError('SNAP_CORRUPT', `${path} is not a file`);
+    const file = io.open(path, 'read');
     try {
       const size = file.size();
       hash.update(Buffer.from(`${name}\0${size}\0`));
@@ -98,10 +102,13 @@ function isCleanState(value: unknown): value is CleanState {
   );
 }
 
-/** True where index and packs are exactly what the seal says. */
+/** True where index and packs are exactly what the seal says; what cannot even be read is not. */
 export function sealHolds(io: Io, layout: Layout, state: CleanState, packs: Record<string, number>): boolean {
   if (JSON.stringify(packs) !== JSON.stringify(state.packs)) return false;
   if (state.openPack > 0 && !(state.openEnd <= (packs[state.openPack] ?? 0))) return false;
-  if (io.stat(layout.index)?.kind !== 'folder') return false;
-  return hashIndex(io, layout) === state.index;
+  try {
+    return hashIndex(io, layout) === state.index;
+  } catch {
+    return false;
+  }
 }

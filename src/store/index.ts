@@ -6,11 +6,13 @@
  * Invariants
  *  - only committed, synced records enter
  *  - what `apply` took is visible at once, from memory, while LevelDB writes it behind
- *  - a failed write to LevelDB loses nothing: it stays in memory and is tried again with the next
+ *  - at its first failure, reading or writing, LevelDB is given up: from then on the index is one in memory, made anew
+ *    from the packs. LevelDB is not asked again, because what failed once may come back wrong: a log with half a batch
+ *    in it silently loses what is written behind.
  */
 
-import { SnapError } from '../base/errors.js';
 import type { ChunkId, SnapshotId } from '../base/ids.js';
+import type { ByteReader } from '../format/bytes.js';
 import { decodeGc } from '../format/gc.js';
 import { decodeManifest } from '../format/manifest.js';
 import { decodeForget, decodeTag, decodeTiming } from '../format/notes.js';
@@ -18,7 +20,7 @@ import type { Location } from '../format/pack.js';
 import { RecordType } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
 import * as keys from './index-keys.js';
-import type { KeyValues } from './key-values.js';
+import type { Batch, KeyValues } from './key-values.js';
 
 /** A committed record as the index takes it in; manifests and notes come with their payload. */
 export interface Committed {
@@ -40,22 +42,47 @@ export function needsPayload(type: RecordType): boolean {
 
 type Change = { key: Buffer; value: Buffer | undefined };
 
+/** What becomes of an index whose LevelDB failed. */
+export interface Substitute {
+  /** Told once, when LevelDB is given up. */
+  needed(reason: unknown): void;
+  /** Everything that is committed, in memory. Asked when it is needed; where it throws, again the next time. */
+  make(): KeyValues;
+}
+
 export class Index {
-  readonly #values: KeyValues;
-  readonly #onTrouble: (error: unknown) => void;
+  /** LevelDB, or what takes its place; undefined where that has yet to be made. */
+  #values: KeyValues | undefined;
+  readonly #substitute: Substitute;
+  /** LevelDB, once it was given up. */
+  #givenUp: KeyValues | undefined;
   /** Applied and not yet written: newest first in `#pending`, being written in `#writing`. */
   #pending = new Map<string, Change>();
   #writing: Map<string, Change> = new Map();
   #written: Promise<void> = Promise.resolve();
 
-  constructor(values: KeyValues, onTrouble: (error: unknown) => void) {
+  constructor(values: KeyValues, substitute: Substitute) {
     this.#values = values;
-    this.#onTrouble = onTrouble;
+    this.#substitute = substitute;
   }
 
-  /** Takes in committed records, in commit order. */
-  apply(records: Iterable<Committed>): void {
-    for (const record of records) this.#applyOne(record);
+  /** Takes in a committed record; they have to come in commit order. */
+  apply({ id, location, payload }: Committed): void {
+    const { type } = location;
+    if (type === RecordType.chunk || type === RecordType.page) {
+      const key = keys.chunkEntryKey(id);
+      this.#put(key, keys.encodeLocation(key, location));
+    } else if (!payload) return;
+    else if (type === RecordType.manifest) this.#applyManifest(location, payload);
+    else if (type === RecordType.tag) this.#applyTag(payload);
+    else if (type === RecordType.gc) this.#applyGc(location, payload);
+    else if (type === RecordType.forget) {
+      const { snapshot, forgotten } = decodeForget(payload);
+      this.#amend(snapshot, { forgotten });
+    } else if (type === RecordType.timing) {
+      const { snapshot, durableMs } = decodeTiming(payload);
+      this.#amend(snapshot, { durableMs });
+    }
   }
 
   /** Takes out a chunk or page that is no more at a place; where it is found elsewhere by now it stays. */
@@ -64,63 +91,53 @@ export class Index {
     if (location?.pack === pack && location.offset === offset) this.#put(keys.chunkEntryKey(id), undefined);
   }
 
-  /** Starts writing what was applied; resolves when it is written, or has failed and stays in memory. */
+  /** Starts writing what was applied; resolves when it is written, or could not be and stays in memory. */
   flush(): Promise<void> {
     this.#written = this.#written.then(() => this.#writePending());
     return this.#written;
   }
 
-  /** True where everything applied has reached LevelDB. */
-  get settled(): boolean {
-    return this.#pending.size === 0 && this.#writing.size === 0;
-  }
-
-  /** Entries applied and not yet written: a bulk load flushes when this grows. */
-  get backlog(): number {
-    return this.#pending.size;
+  /** What was applied and is not being written: everything, where `flush` was never called. */
+  get unwritten(): Batch {
+    return this.#pending;
   }
 
   locate(id: ChunkId): Location | undefined {
-    const key = keys.chunkEntryKey(id);
-    const value = this.#get(key);
-    return value && keys.decodeLocation(key, value);
+    const entry = this.#get(keys.chunkEntryKey(id));
+    return entry && keys.decodeLocation(entry);
   }
 
   summary(sequence: number): Summary | undefined {
-    const key = keys.snapshotKey(sequence);
-    const value = this.#get(key);
-    return value && keys.decodeSummary(key, value);
+    const entry = this.#get(keys.snapshotKey(sequence));
+    return entry && keys.decodeSummary(entry);
   }
 
   byId(id: SnapshotId): Summary | undefined {
-    const key = keys.idKey(id);
-    const value = this.#get(key);
-    return value && this.summary(keys.decodeSequence(key, value));
+    const entry = this.#get(keys.idKey(id));
+    return entry && this.summary(keys.decodeSequence(entry));
   }
 
   /** The snapshot a tag points at, forgotten or not. */
   tag(name: string): SnapshotId | undefined {
-    const key = keys.tagKey(name);
-    const value = this.#get(key);
-    return value && keys.decodeSnapshotId(key, value);
+    const entry = this.#get(keys.tagKey(name));
+    return entry && keys.decodeSnapshotId(entry);
   }
 
   /** Where the last gc record lies. */
   gc(): Location | undefined {
-    const value = this.#get(keys.GC_KEY);
-    return value && keys.decodeLocation(keys.GC_KEY, value);
+    const entry = this.#get(keys.GC_KEY);
+    return entry && keys.decodeLocation(entry);
   }
 
   /** All snapshots, or those of one run, newest first; `below`: only those with a smaller sequence. */
   async *summaries(run?: string, below?: number): AsyncGenerator<Summary> {
-    await this.flush();
     if (run === undefined) {
-      for await (const [key, value] of this.#range(keys.snapshotsBelow(below), true)) {
-        yield keys.decodeSummary(key, value);
+      for await (const { entry } of this.#range(keys.snapshotsBelow(below), true)) {
+        yield keys.decodeSummary(entry);
       }
       return;
     }
-    for await (const [key] of this.#range(keys.runRange(run, below), true)) {
+    for await (const { key } of this.#range(keys.runRange(run, below), true)) {
       const summary = this.summary(keys.partsOfRunKey(key).sequence);
       if (summary) yield summary;
     }
@@ -128,58 +145,40 @@ export class Index {
 
   /** Names of all runs. */
   async runs(): Promise<string[]> {
-    await this.flush();
     const runs: string[] = [];
     let [from, to] = keys.ALL_RUNS;
     for (;;) {
-      const [entry] = await collect(this.#range([from, to], false, 1));
-      if (!entry) return runs;
-      const { run } = keys.partsOfRunKey(entry[0]);
+      const [first] = await collect(this.#range([from, to], false, 1));
+      if (!first) return runs;
+      const { run } = keys.partsOfRunKey(first.key);
       runs.push(run);
       from = keys.runRange(run)[1];
     }
   }
 
   async *tags(): AsyncGenerator<{ name: string; snapshot: SnapshotId }> {
-    await this.flush();
-    for await (const [key, value] of this.#range(keys.ALL_TAGS)) {
-      yield { name: keys.tagOfKey(key), snapshot: keys.decodeSnapshotId(key, value) };
+    for await (const { key, entry } of this.#range(keys.ALL_TAGS)) {
+      yield { name: keys.tagOfKey(key), snapshot: keys.decodeSnapshotId(entry) };
     }
   }
 
   /** At most `limit` ids that begin with these hexadecimal digits. */
   async idsWithPrefix(digits: string, limit: number): Promise<SnapshotId[]> {
-    await this.flush();
-    const found: SnapshotId[] = [];
-    for await (const [key] of this.#range(keys.idPrefixRange(digits))) {
-      found.push(keys.idOfKey(key));
-      if (found.length === limit) break;
-    }
-    return found;
+    const found = await collect(this.#range(keys.idPrefixRange(digits), false, limit));
+    return found.map(({ key }) => keys.idOfKey(key));
   }
 
-  async close(): Promise<void> {
+  /** Lets go of LevelDB. True where its files hold everything, so that they may be believed when they are opened again. */
+  async close(): Promise<boolean> {
     await this.flush();
-    await this.#values.close();
-  }
-
-  #applyOne({ id, location, payload }: Committed): void {
-    if (location.type === RecordType.chunk || location.type === RecordType.page) {
-      const key = keys.chunkEntryKey(id);
-      this.#put(key, keys.encodeLocation(key, location));
-      return;
+    let whole = this.#givenUp === undefined && this.#pending.size === 0;
+    try {
+      if (whole) await this.#values?.complete();
+    } catch {
+      whole = false;
     }
-    if (!payload || !needsPayload(location.type)) return;
-    if (location.type === RecordType.manifest) this.#applyManifest(location, payload);
-    else if (location.type === RecordType.tag) this.#applyTag(payload);
-    else if (location.type === RecordType.gc) this.#applyGc(location, payload);
-    else if (location.type === RecordType.forget) {
-      const { snapshot, forgotten } = decodeForget(payload);
-      this.#amend(snapshot, { forgotten });
-    } else {
-      const { snapshot, durableMs } = decodeTiming(payload);
-      this.#amend(snapshot, { durableMs });
-    }
+    for (const values of [this.#values, this.#givenUp]) await values?.close().catch(() => {});
+    return whole;
   }
 
   #applyManifest(location: Location, payload: Buffer): void {
@@ -230,47 +229,84 @@ export class Index {
     this.#pending.set(key.toString('latin1'), { key, value });
   }
 
-  #get(key: Buffer): Buffer | undefined {
-    if (this.#pending.size > 0 || this.#writing.size > 0) {
-      const name = key.toString('latin1');
-      const change = this.#pending.get(name) ?? this.#writing.get(name);
-      if (change) return change.value;
-    }
-    try {
-      return this.#values.get(key);
-    } catch (error) {
-      throw toSnapError(error, 'reading the index');
+  #get(key: Buffer): ByteReader | undefined {
+    const name = this.#pending.size + this.#writing.size > 0 ? key.toString('latin1') : '';
+    for (;;) {
+      const change = name === '' ? undefined : (this.#pending.get(name) ?? this.#writing.get(name));
+      if (change) return change.value && keys.openEntry(key, change.value);
+      const values = this.#current();
+      try {
+        const value = values.get(key);
+        return value && keys.openEntry(key, value);
+      } catch (error) {
+        this.#giveUp(values, error);
+      }
     }
   }
 
-  async *#range([from, to]: keys.KeyRange, reverse = false, limit = -1): AsyncGenerator<[Buffer, Buffer]> {
-    if (!this.settled) {
-      throw new SnapError(
-        'SNAP_IO',
-        'the index cannot be written; free space or check permissions, then try again',
-      );
-    }
-    try {
-      yield* this.#values.range(from, to, reverse, limit);
-    } catch (error) {
-      throw toSnapError(error, 'reading the index');
+  async *#range([from, to]: keys.KeyRange, reverse = false, limit = -1): AsyncGenerator<Found> {
+    let [start, end, left] = [from, to, limit];
+    for (;;) {
+      await this.flush();
+      const values = this.#current();
+      try {
+        for await (const [key, value] of values.range(start, end, reverse, left)) {
+          yield { key, entry: keys.openEntry(key, value) };
+          // Where LevelDB fails in between, the rest comes from what takes its place.
+          if (reverse) end = key;
+          else start = keys.keyAfter(key);
+          left--;
+        }
+        return;
+      } catch (error) {
+        this.#giveUp(values, error);
+      }
     }
   }
 
   async #writePending(): Promise<void> {
-    if (this.#pending.size === 0) return;
-    this.#writing = this.#pending;
+    const writing = this.#pending;
+    const values = this.#values;
+    if (writing.size === 0 || !values) return;
+    this.#writing = writing;
     this.#pending = new Map();
     try {
-      await this.#values.write(this.#writing);
+      await values.write(writing);
     } catch (error) {
-      for (const [name, change] of this.#pending) this.#writing.set(name, change);
-      this.#pending = this.#writing;
-      this.#onTrouble(error);
+      if (values === this.#values) {
+        for (const [name, change] of this.#pending) writing.set(name, change);
+        this.#pending = writing;
+      }
+      this.#giveUp(values, error);
     } finally {
-      this.#writing = new Map();
+      if (this.#writing === writing) this.#writing = new Map();
     }
   }
+
+  /** What to ask. Where LevelDB was given up and nothing has taken its place yet, that is made now. */
+  #current(): KeyValues {
+    if (!this.#values) {
+      this.#values = this.#substitute.make();
+      // All that was applied is committed, so it came from the packs again.
+      this.#pending = new Map();
+      this.#writing = new Map();
+    }
+    return this.#values;
+  }
+
+  /** Asks `values` no more; throws where they are what took LevelDB's place. */
+  #giveUp(values: KeyValues, reason: unknown): void {
+    if (values !== this.#values) return;
+    if (this.#givenUp) throw toSnapError(reason, 'reading the index');
+    this.#givenUp = values;
+    this.#values = undefined;
+    this.#substitute.needed(reason);
+  }
+}
+
+interface Found {
+  key: Buffer;
+  entry: ByteReader;
 }
 
 export type Summary = keys.Summary;

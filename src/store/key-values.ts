@@ -1,6 +1,9 @@
 /** Ordered keys and values: LevelDB for an owner, a Map for a reader that must leave LevelDB alone. */
 
 import { Level } from 'level';
+import { MiB } from '../base/sizes.js';
+import type { Io } from '../io/io.js';
+import { IndexGuard } from './index-guard.js';
 
 export interface KeyValues {
   get(key: Buffer): Buffer | undefined;
@@ -8,6 +11,8 @@ export interface KeyValues {
   write(batch: Batch): Promise<void>;
   /** At most `limit` (-1: all) entries with `from <= key < to`, in order or in reverse. */
   range(from: Buffer, to: Buffer, reverse: boolean, limit: number): AsyncIterable<[Buffer, Buffer]>;
+  /** Leaves on disk what can be believed when it is opened again; throws where that cannot be. `close` follows. */
+  complete(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -15,55 +20,124 @@ export interface KeyValues {
 export type Batch = ReadonlyMap<string, { key: Buffer; value: Buffer | undefined }>;
 
 /** Bulk loads run best with few, large tables; a run's own writes are small. */
-const WRITE_BUFFER_BYTES = 8 << 20;
+const WRITE_BUFFER_BYTES = 8 * MiB;
+const TABLE_BYTES = 8 * MiB;
+/** Below every key of the index. */
+const BEFORE_ALL = Buffer.from([0]);
+
+/** What Node's LevelDB has beyond the one for every platform that `level` declares. */
+interface NativeLevel {
+  getProperty(name: string): string;
+  compactRange(start: Buffer, end: Buffer): Promise<void>;
+}
 
 /** Opens the LevelDB in a folder, which must not be open anywhere else. */
-export async function openLevel(folder: string, create: boolean): Promise<KeyValues> {
+export async function openLevel(io: Io, folder: string, create: boolean): Promise<KeyValues> {
   const level = new Level<Buffer, Buffer>(folder, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     createIfMissing: create,
     errorIfExists: create,
     writeBufferSize: WRITE_BUFFER_BYTES,
+    maxFileSize: TABLE_BYTES,
   });
   await level.open();
+  const native = level as unknown as NativeLevel;
+  let guard: IndexGuard;
+  try {
+    guard = new IndexGuard(io, folder, () => native.getProperty('leveldb.sstables'));
+  } catch (error) {
+    await level.close();
+    throw error;
+  }
+  let written = false;
   return {
-    get: (key) => level.getSync(key),
+    get(key) {
+      guard.check();
+      return level.getSync(key);
+    },
     async write(batch) {
+      guard.check();
+      written = true;
       await level.batch(
         Array.from(batch.values(), ({ key, value }) =>
           value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value },
         ),
       );
     },
-    range: (from, to, reverse, limit) => level.iterator({ gte: from, lt: to, reverse, limit }),
+    async *range(from, to, reverse, limit) {
+      guard.check();
+      for await (const entry of level.iterator({ gte: from, lt: to, reverse, limit })) {
+        yield entry;
+        guard.check();
+      }
+    },
+    async complete() {
+      guard.look();
+      // Moves what is in memory into tables; where that fails LevelDB does not say so, but its log is not empty.
+      if (written) await native.compactRange(BEFORE_ALL, BEFORE_ALL);
+      guard.look();
+      guard.checkLogsEmpty();
+    },
     close: () => level.close(),
   };
 }
 
-/** Keeps everything in memory; gone when closed. */
-export function memoryKeyValues(): KeyValues {
-  const values = new Map<string, { key: Buffer; value: Buffer }>();
-  let sorted: Buffer[] | undefined;
+/** Keeps everything in memory, to begin with `entries`; gone when closed. */
+export function memoryKeyValues(entries: Batch = new Map()): KeyValues {
+  const values = new Map(entries);
+  /** Keys in order, removed ones too, and those that came since. */
+  let sorted: Buffer[] = [];
+  let added = Array.from(values.values(), ({ key }) => key);
   return {
     get: (key) => values.get(key.toString('latin1'))?.value,
     async write(batch) {
-      for (const [name, { key, value }] of batch) {
-        if (value === undefined ? values.delete(name) : !values.has(name)) sorted = undefined;
-        if (value !== undefined) values.set(name, { key, value });
+      for (const [name, change] of batch) {
+        if (!values.has(name)) added.push(change.key);
+        values.set(name, change);
       }
     },
     async *range(from, to, reverse, limit) {
-      sorted ??= Array.from(values.values(), ({ key }) => key).sort((a, b) => a.compare(b));
-      const keys = sorted.filter((key) => key.compare(from) >= 0 && key.compare(to) < 0);
-      const wanted = reverse ? keys.reverse() : keys;
-      for (const key of limit < 0 ? wanted : wanted.slice(0, limit)) {
-        const entry = values.get(key.toString('latin1'));
-        if (entry) yield [key, entry.value];
+      if (added.length > 0) sorted = merged(sorted, added.sort(Buffer.compare));
+      added = [];
+      const keys = sorted;
+      const start = positionOf(keys, from);
+      const end = positionOf(keys, to);
+      let left = limit;
+      for (let done = 0; done < end - start && left !== 0; done++) {
+        const key = keys[reverse ? end - 1 - done : start + done] as Buffer;
+        const value = values.get(key.toString('latin1'))?.value;
+        if (!value) continue;
+        left--;
+        yield [key, value];
       }
     },
+    async complete() {},
     async close() {
       values.clear();
     },
   };
+}
+
+/** Index of the first key that is not below `bound`. */
+function positionOf(keys: readonly Buffer[], bound: Buffer): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((keys[middle] as Buffer).compare(bound) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function merged(a: readonly Buffer[], b: readonly Buffer[]): Buffer[] {
+  const all: Buffer[] = [];
+  let next = 0;
+  for (const key of a) {
+    for (; next < b.length && (b[next] as Buffer).compare(key) < 0; next++) all.push(b[next] as Buffer);
+    all.push(key);
+  }
+  for (; next < b.length; next++) all.push(b[next] as Buffer);
+  return all;
 }

@@ -15,7 +15,7 @@
 
 import { decodeCommit, NO_COMMIT } from '../format/commit.js';
 import { decodeGc, type GcRecord, NOTHING_GONE } from '../format/gc.js';
-import type { Footer } from '../format/pack.js';
+import { encodeFooter, Footer } from '../format/pack.js';
 import { RECORD_ALIGNMENT, RecordType, recordBytes } from '../format/record.js';
 import { isGone } from './gone.js';
 import type { Committed, Index } from './index.js';
@@ -36,8 +36,8 @@ export interface Recovered {
   leftovers: number[];
   /** Files that lie under the name of another pack: nothing may be written beside them. */
   misplaced: { number: number; belongsTo: number }[];
-  /** The packs that have a footer; a reader looks chunks up in them. */
-  footers: Map<number, Footer>;
+  /** Without `indexContent`: where the chunks and pages of each pack lie, the newest pack first. */
+  footers: Footer[];
   /** What the last gc record says, and the packs of it whose files are still there. */
   gc: GcRecord;
   gone: number[];
@@ -69,15 +69,27 @@ export interface KnownDurable {
 export interface RecoveryOptions {
   store: Buffer;
   known: KnownDurable | undefined;
-  /** Enter the chunks of sealed packs too; a reader finds them by footer. */
-  indexSealed: boolean;
-  onProgress?: (done: number, total: number) => void;
+  /** Of a store that is open: where the last packs end, the one being written too. */
+  ends?: ReadonlyMap<number, number>;
+  /** Enter chunks and pages too; what has to be held in memory finds them by footer instead. */
+  indexContent: boolean;
 }
 
-/** Entries held in memory before a bulk load writes them. */
-const BACKLOG = 20_000;
+/** How far recovery has come, in bytes of packs. */
+export interface RecoveryProgress {
+  done: number;
+  total: number;
+}
 
-export async function recover(packs: Packs, index: Index, options: RecoveryOptions): Promise<Recovered> {
+/** Entries applied between two yields: what a bulk load holds in memory. */
+const STEP = 20_000;
+
+/** Yields now and then, so that what was applied can be written and progress told. */
+export function* recover(
+  packs: Packs,
+  index: Index,
+  options: RecoveryOptions,
+): Generator<RecoveryProgress, Recovered> {
   const order = new PackOrder(packs, options.store);
   const result: Recovered = {
     chain: { sequence: 1, commitNumber: 0, commitId: NO_COMMIT },
@@ -86,12 +98,12 @@ export async function recover(packs: Packs, index: Index, options: RecoveryOptio
     unproved: [],
     leftovers: [],
     misplaced: order.misplaced,
-    footers: new Map(),
+    footers: [],
     gc: NOTHING_GONE,
     gone: [],
   };
   const recovery = new Recovery(packs, index, options, order, result);
-  await recovery.run();
+  yield* recovery.run();
   return result;
 }
 
@@ -115,6 +127,10 @@ class Recovery {
   readonly #order: PackOrder;
   readonly #result: Recovered;
   readonly #unsealed = new Map<number, Accepted>();
+  /** Bytes of all packs, bytes of those that were taken, and entries applied since the last yield. */
+  readonly #totalBytes: number;
+  #takenBytes = 0;
+  #applied = 0;
 
   constructor(packs: Packs, index: Index, options: RecoveryOptions, order: PackOrder, result: Recovered) {
     this.#packs = packs;
@@ -122,9 +138,10 @@ class Recovery {
     this.#options = options;
     this.#order = order;
     this.#result = result;
+    this.#totalBytes = order.listed.reduce((sum, { number }) => sum + packs.size(number), 0);
   }
 
-  async run(): Promise<void> {
+  *run(): Generator<RecoveryProgress, void> {
     const { listed } = this.#order;
     const { known } = this.#options;
     // Also where what the last close knew of is gone: it may be put back, and its numbers must not be used twice.
@@ -133,15 +150,15 @@ class Recovery {
     for (const [position, pack] of listed.entries()) {
       this.#advancePast(pack);
       const accepted = this.#unsealed.get(pack.number);
-      if (accepted) await this.#takeUnsealed(position, accepted);
-      else if (!this.#isGone(pack.number)) await this.#takeSealed(position);
-      this.#options.onProgress?.(position + 1, listed.length);
+      if (accepted) yield* this.#takeUnsealed(position, accepted);
+      else if (!this.#isGone(pack.number)) yield* this.#takeSealed(position);
+      this.#takenBytes += this.#packs.size(pack.number);
+      yield this.#progress();
     }
     const { damage, gc } = this.#result;
     const last = this.#takeMissing();
     damage.push(...this.#order.missing([...gc.removed, ...gc.setAside], last));
     damage.sort((a, b) => a.pack - b.pack || a.offset - b.offset);
-    await this.#index.flush();
   }
 
   /**
@@ -189,14 +206,18 @@ class Recovery {
     if (header) this.#advance(sequence, header.lastCommitNumber, header.lastCommit);
   }
 
-  async #takeSealed(position: number): Promise<void> {
+  *#takeSealed(position: number): Generator<RecoveryProgress, void> {
     const { number } = this.#order.listed[position] as ListedPack;
     const sealed = this.#packs.footer(number);
     if (!sealed) return this.#damaged(number, 0, 'its footer cannot be read any more');
     const { footer, offset, sequence } = sealed;
-    this.#result.footers.set(number, footer);
-    if (this.#options.indexSealed) {
-      for (let at = 0; at < footer.contentCount; at++) await this.#apply([footer.content(at)]);
+    if (this.#options.indexContent) {
+      const { contentCount } = footer;
+      for (let at = 0; at < contentCount; at++) {
+        if (this.#apply(footer.content(at))) yield this.#progress(number, at / contentCount);
+      }
+    } else {
+      this.#result.footers.unshift(footer);
     }
     const { chain } = this.#result;
     let commitNumber = chain.commitNumber;
@@ -214,7 +235,7 @@ class Recovery {
       const record = this.#packs.readRecord(number, start);
       if (!record) this.#damaged(number, start, 'a manifest, note or commit record is damaged');
       else if (closes) commitNumber = decodeCommit(record.payload).number;
-      else await this.#apply([{ ...entry, payload: record.payload }]);
+      else if (this.#apply({ ...entry, payload: record.payload })) yield this.#progress(number);
     }
     this.#advance(sequence, commitNumber, commitId);
     const size = this.#packs.size(number);
@@ -247,12 +268,16 @@ class Recovery {
     return { spans, givenUp: false, limit, certain, suspicious };
   }
 
-  async #takeUnsealed(position: number, accepted: Accepted): Promise<void> {
+  *#takeUnsealed(position: number, accepted: Accepted): Generator<RecoveryProgress, void> {
     const { number } = this.#order.listed[position] as ListedPack;
     const { spans, limit, certain, suspicious } = accepted;
     if (accepted.givenUp) return;
-    for (const { records, commit } of spans) {
-      await this.#apply(records);
+    if (!this.#options.indexContent) this.#result.footers.unshift(footerOf(number, spans));
+    for (const [position, { records, commit }] of spans.entries()) {
+      for (const record of records) {
+        if (!this.#options.indexContent && isContent(record)) continue;
+        if (this.#apply(record)) yield this.#progress(number, position / spans.length);
+      }
       if (commit) this.#advance(commit.sequence, commit.number, commit.id);
     }
     const last = spans.at(-1);
@@ -294,7 +319,8 @@ class Recovery {
     const successor = this.#order.successor(position);
     const number = this.#order.listed[position]?.number;
     if (successor?.previousPack === number) return successor?.previousPackEnd;
-    return this.#result.gc.unsealed.find(({ pack }) => pack === number)?.end;
+    const unsealed = this.#result.gc.unsealed.find(({ pack }) => pack === number);
+    return unsealed?.end ?? this.#options.ends?.get(number ?? 0);
   }
 
   /** True where something that was begun later shows that the pack at a position was durable. */
@@ -317,9 +343,17 @@ class Recovery {
     this.#result.leftovers = [];
   }
 
-  async #apply(records: readonly Committed[]): Promise<void> {
-    this.#index.apply(records);
-    if (this.#index.backlog > BACKLOG) await this.#index.flush();
+  /** True when it is time to yield. */
+  #apply(record: Committed): boolean {
+    this.#index.apply(record);
+    this.#applied = (this.#applied + 1) % STEP;
+    return this.#applied === 0;
+  }
+
+  /** `share`: how much of a pack was taken, of one that is not counted yet. */
+  #progress(pack = 0, share = 0): RecoveryProgress {
+    const partly = share > 0 ? Math.floor(share * this.#packs.size(pack)) : 0;
+    return { done: this.#takenBytes + partly, total: this.#totalBytes };
   }
 
   #advance(sequence: number, commitNumber: number, commitId: Chain['commitId']): void {
@@ -333,6 +367,16 @@ class Recovery {
   #damaged(pack: number, offset: number, reason: string): void {
     this.#result.damage.push({ pack, offset, reason });
   }
+}
+
+/** What a footer would say of a pack that has none. */
+function footerOf(pack: number, spans: readonly Span[]): Footer {
+  const content = spans.flatMap(({ records }) => records.filter(isContent));
+  return new Footer(encodeFooter(content, []), pack);
+}
+
+function isContent({ location: { type } }: Committed): boolean {
+  return type === RecordType.chunk || type === RecordType.page;
 }
 
 function lastGcIn(spans: readonly Span[]): Buffer | undefined {

@@ -37,6 +37,7 @@ import { Evacuation, type Wanted } from './evacuate.js';
 import { checkUsable, createStore, findStore, makeFolders } from './folder.js';
 import { afterPacks, afterSnapshots, type Fate, isGone } from './gone.js';
 import { type Committed, Index, type Summary } from './index.js';
+import { indexInMemory } from './index-in-memory.js';
 import { type CleanState, hashIndex, readSeal, sealHolds, writeSeal } from './index-seal.js';
 import { type KeyValues, memoryKeyValues, openLevel } from './key-values.js';
 import { Layout } from './layout.js';
@@ -45,7 +46,7 @@ import type { Marks } from './mark.js';
 import { type Chain, PackWriter, PLAIN } from './pack-writer.js';
 import { Packs } from './packs.js';
 import { RecordReader } from './record-reader.js';
-import { recover } from './recovery.js';
+import { type KnownDurable, type RecoveryOptions, type RecoveryProgress, recover } from './recovery.js';
 import { giveUpReserve, holdReserve } from './reserve.js';
 import { rewrite } from './rewrite.js';
 import type { Damage } from './scan.js';
@@ -71,6 +72,8 @@ export interface StoreOptions {
   rebuild?: boolean;
   /** Told of what is odd but not fatal. */
   onWarning(warning: StoreWarning): void;
+  /** Told every now and then while the index is rebuilt. */
+  onProgress?: ((progress: OpenProgress) => void) | undefined;
   /** Smaller packs, so that a test can roll them. */
   packBytes?: number;
   /** Smaller writes, so that a test can cut them. */
@@ -79,6 +82,11 @@ export interface StoreOptions {
   simulated?: boolean;
   /** With `simulated`: where the index is kept, so that a test can look at it. */
   indexValues?: KeyValues;
+}
+
+/** How far opening has come, where it has to read the packs: bytes of them. */
+export interface OpenProgress extends RecoveryProgress {
+  phase: 'rebuild';
 }
 
 export interface StoreWarning {
@@ -122,11 +130,15 @@ export class Store {
   readonly #stagingBytes: number | undefined;
   readonly #writerId: Buffer;
   readonly #lock: Lock | undefined;
-  readonly #sealsIndex: boolean;
+  /** The index lies in LevelDB, not in memory. */
+  #indexOnDisk = false;
   #index: Index;
-  #footers = new Map<number, Footer>();
+  /** Where chunks and pages lie that the index does not list, the newest pack first: it is then in memory. */
+  #footers: readonly Footer[] = [];
   #chain: Chain;
   #writer: PackWriter | undefined;
+  /** What the last clean close left. */
+  #lastClose: KnownDurable | undefined;
   /** Number of the last pack and how much of it counts, for the header of the next. */
   #lastPack: { number: number; end: number };
   /** Packs that were deleted while the store was open: nothing may be built on what they held. */
@@ -188,7 +200,6 @@ export class Store {
     this.#packBytes = options.packBytes ?? PACK_BYTES;
     this.#stagingBytes = options.stagingBytes;
     this.#writerId = options.io.random(WRITER_ID_BYTES);
-    this.#sealsIndex = !options.readOnly && !options.simulated;
     this.#packs = new Packs(options.io, layout);
     const compression = options.compression;
     const compressor = findCompressor(compression ? compression.level : DEFAULT_LEVEL);
@@ -247,10 +258,10 @@ export class Store {
   locate(id: ChunkId): Location | undefined {
     const location = this.#uncommitted.get(chunkKey(id)) ?? this.#index.locate(id);
     if (location && this.#lostPacks.has(location.pack)) return undefined;
-    if (location || this.#footers.size === 0) return location;
-    for (const footer of this.#footers.values()) {
+    if (location) return location;
+    for (const footer of this.#footers) {
       const found = footer.find(id);
-      if (found) return found;
+      if (found && !this.#lostPacks.has(found.pack)) return found;
     }
     return undefined;
   }
@@ -405,7 +416,7 @@ export class Store {
       throw error;
     }
     this.#lastPack = { number: writer.number, end: writer.durableEnd };
-    this.#index.apply(this.#records);
+    for (const record of this.#records) this.#index.apply(record);
     if (this.#unreadable.size > 0) for (const { id } of this.#records) this.#unreadable.delete(chunkKey(id));
     this.#records = [];
     this.#uncommitted.clear();
@@ -603,10 +614,8 @@ export class Store {
     try {
       if (this.#writer && this.#writer.pendingBytes > 0) await this.rollback();
       this.#writer?.close();
-      await this.#index.flush();
-      const settled = this.#index.settled;
-      await this.#index.close();
-      if (this.#sealsIndex && settled) this.#sealIndex();
+      const whole = await this.#index.close();
+      if (this.#indexOnDisk && whole) this.#sealIndex();
     } catch (error) {
       throw toSnapError(error, `closing ${this.directory}`);
     } finally {
@@ -636,21 +645,36 @@ export class Store {
 
   async #start(options: StoreOptions): Promise<void> {
     const seal = readSeal(this.#io, this.#layout);
+    if (seal) this.#lastClose = { pack: seal.lastPack, end: seal.lastEnd, chain: chainOf(seal) };
+    if (this.readOnly) this.#seen = this.packSizes();
     if (this.readOnly || options.simulated) {
-      await this.#rebuild(options.indexValues ?? memoryKeyValues(), seal);
+      await this.#rebuild(options.indexValues ?? memoryKeyValues(), !this.readOnly, options.onProgress);
       return;
     }
     if (seal && !options.rebuild && sealHolds(this.#io, this.#layout, seal, this.packSizes())) {
-      const values = await openLevel(this.#layout.index, false).catch(() => undefined);
+      const values = await openLevel(this.#io, this.#layout.index, false).catch(() => undefined);
       if (values) {
         this.#resume(values, seal);
         return;
       }
     }
-    if (seal) this.#io.remove(this.#layout.clean);
-    this.#io.removeFolder(this.#layout.index);
-    this.#io.makeFolder(this.#layout.index);
-    await this.#rebuild(await openLevel(this.#layout.index, true), seal);
+    // Whatever it is: what is not believed must not be in the way of the next one.
+    this.#io.removeFolder(this.#layout.clean);
+    const values = await this.#newLevel();
+    this.#indexOnDisk = values !== undefined;
+    await this.#rebuild(values ?? memoryKeyValues(), this.#indexOnDisk, options.onProgress);
+  }
+
+  /** An empty LevelDB for the index; undefined where there cannot be one, on a full disk for example. */
+  async #newLevel(): Promise<KeyValues | undefined> {
+    try {
+      this.#io.removeFolder(this.#layout.index);
+      this.#io.makeFolder(this.#layout.index);
+      return await openLevel(this.#io, this.#layout.index, true);
+    } catch (error) {
+      this.#warnOfIndex(error);
+      return undefined;
+    }
   }
 
   /** For a reader: true where a pack that it knows is gone, because the owner has collected or repaired since. */
@@ -677,7 +701,8 @@ export class Store {
       this.#packs.close();
       try {
         this.#seen = this.packSizes();
-        await this.#rebuild(memoryKeyValues(), undefined);
+        this.#lastClose = undefined;
+        await this.#rebuild(memoryKeyValues(), false);
         if (!this.isOvertaken()) break;
       } catch (error) {
         if (attempt === MOST_REFRESHES || !this.isOvertaken()) throw error;
@@ -689,6 +714,7 @@ export class Store {
 
   #resume(values: KeyValues, seal: CleanState): void {
     this.#index = this.#newIndex(values);
+    this.#indexOnDisk = true;
     this.#io.remove(this.#layout.clean);
     this.#chain = chainOf(seal);
     this.#lastPack = { number: seal.lastPack, end: seal.lastEnd };
@@ -699,15 +725,21 @@ export class Store {
     holdReserve(this.#io, this.#layout.reserve);
   }
 
-  async #rebuild(values: KeyValues, seal: CleanState | undefined): Promise<void> {
+  async #rebuild(
+    values: KeyValues,
+    indexContent: boolean,
+    onProgress?: StoreOptions['onProgress'],
+  ): Promise<void> {
     this.#index = this.#newIndex(values);
-    const recovered = await recover(this.#packs, this.#index, {
-      store: Buffer.from(this.descriptor.uuid, 'hex'),
-      known: seal && { pack: seal.lastPack, end: seal.lastEnd, chain: chainOf(seal) },
-      indexSealed: !this.readOnly,
-    });
+    const steps = recover(this.#packs, this.#index, { ...this.#recoveryOptions(), indexContent });
+    let step = steps.next();
+    for (; !step.done; step = steps.next()) {
+      onProgress?.({ phase: 'rebuild', ...step.value });
+      await this.#index.flush();
+    }
+    const recovered = step.value;
     this.#chain = recovered.chain;
-    if (this.readOnly) this.#footers = recovered.footers;
+    if (!indexContent) this.#footers = recovered.footers;
     this.#gc = recovered.gc;
     this.#damage = recovered.damage;
     const { tail, misplaced } = recovered;
@@ -761,9 +793,28 @@ export class Store {
   }
 
   #newIndex(values: KeyValues): Index {
-    return new Index(values, (error) => {
-      const message = `the index cannot be written (${toSnapError(error, 'writing it').message}); saves go on, and it is rebuilt when the store is next opened`;
-      this.#onWarning({ kind: 'index', message });
+    return new Index(values, {
+      needed: (reason) => this.#warnOfIndex(reason),
+      make: () => {
+        const made = indexInMemory(this.#packs, this.#recoveryOptions());
+        this.#footers = made.footers;
+        return made.values;
+      },
+    });
+  }
+
+  #recoveryOptions(): Omit<RecoveryOptions, 'indexContent'> {
+    const ends = new Map<number, number>();
+    if (!this.readOnly) ends.set(this.#lastPack.number, this.#lastPack.end);
+    if (this.#writer) ends.set(this.#writer.number, this.#writer.durableEnd);
+    return { store: Buffer.from(this.descriptor.uuid, 'hex'), known: this.#lastClose, ends };
+  }
+
+  #warnOfIndex(reason: unknown): void {
+    const { message } = toSnapError(reason, 'using the index');
+    this.#onWarning({
+      kind: 'index',
+      message: `the index is kept in memory until the store is closed, and rebuilt when it is next opened: ${message}`,
     });
   }
 

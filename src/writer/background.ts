@@ -46,7 +46,7 @@ interface Entry extends RunningJob {
 
 /** How long a slice lasts, and how often a listener hears of progress. */
 const SLICE_MS = 10;
-const TELL_MS = 100;
+export const TELL_MS = 100;
 
 export class Background {
   readonly #hooks: BackgroundHooks;

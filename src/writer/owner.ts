@@ -12,6 +12,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from '
 import { SnapError } from '../base/errors.js';
 import { canonicalPath } from '../io/machine.js';
 import type { Policy } from '../store/retention-policy.js';
+import type { OpenProgress } from '../store/store.js';
 import type { GcReport } from './gc-job.js';
 import { fromPlainError } from './plain-error.js';
 import { type FromWriter, type ToWriter, type Warning, WORD_COUNT, Word } from './protocol.js';
@@ -27,6 +28,9 @@ export interface OwnerOptions {
   compression: { level: number } | false;
   internals: Internals;
 }
+
+/** Told how far opening has come, where it takes long. */
+export type OnOpening = ((progress: OpenProgress) => void) | undefined;
 
 /** What an owner tells one of its Snaps. */
 export interface ClientEvents {
@@ -68,7 +72,7 @@ export class Owner {
   readonly #requests = new Map<number, Waiting>();
   readonly #early: Warning[] = [];
   readonly #opened: Promise<void>;
-  #opening: { resolve(): void; reject(error: Error): void } | undefined;
+  #opening: { onProgress: OnOpening; resolve(): void; reject(error: Error): void } | undefined;
   #closing: Promise<void> | undefined;
   #closed: { resolve(): void; reject(error: Error): void } | undefined;
   #broken: SnapError | undefined;
@@ -82,7 +86,7 @@ export class Owner {
   #lastTurn = performance.now();
 
   /** The owner of a folder: the one this process has, or a new one. To be followed by `attach`. */
-  static async acquire(options: OwnerOptions): Promise<Owner> {
+  static async acquire(options: OwnerOptions, onProgress: OnOpening): Promise<Owner> {
     const directory = canonicalPath(options.directory);
     const key = keyOf(directory, options.readOnly);
     // A reader in the process that owns the store reads through its owner.
@@ -95,16 +99,16 @@ export class Owner {
       if (opened && !owner.#broken && !owner.#closing) return owner.#expect();
       await owner.#closing?.catch(() => {});
     }
-    const owner = new Owner(key, { ...options, directory });
+    const owner = new Owner(key, { ...options, directory }, onProgress);
     owners.set(key, owner);
     await owner.#opened;
     return owner.#expect();
   }
 
-  private constructor(key: string, options: OwnerOptions) {
+  private constructor(key: string, options: OwnerOptions, onProgress: OnOpening) {
     this.#key = key;
     this.#opened = new Promise((resolve, reject) => {
-      this.#opening = { resolve, reject };
+      this.#opening = { onProgress, resolve, reject };
     });
     this.#words = new Int32Array(new SharedArrayBuffer(WORD_COUNT * Int32Array.BYTES_PER_ELEMENT));
     const { port1, port2 } = new MessageChannel();
@@ -202,6 +206,9 @@ export class Owner {
   #take(message: FromWriter): void {
     this.#taken = (this.#taken + 1) | 0;
     switch (message.type) {
+      case 'opening':
+        this.#opening?.onProgress?.(message.progress);
+        return;
       case 'opened':
         this.#opening?.resolve();
         this.#opening = undefined;

@@ -12,6 +12,7 @@ import type { SnapshotId } from '../base/ids.js';
 import type { RegionKind } from '../format/kinds.js';
 import type { Program } from '../format/manifest.js';
 import type { Policy } from '../store/retention-policy.js';
+import type { OpenProgress } from '../store/store.js';
 import type { GcReport } from './gc-job.js';
 
 /** Indexes of the shared words (Int32Array). */
@@ -78,6 +79,7 @@ export type ToWriter =
   | { type: 'close' };
 
 export type FromWriter =
+  | { type: 'opening'; progress: OpenProgress }
   | { type: 'opened' }
   | { type: 'failed-to-open'; error: PlainError }
   | { type: 'released'; client: number; slot: number }

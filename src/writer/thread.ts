@@ -11,8 +11,8 @@ import type { Manifest } from '../format/manifest.js';
 import type { Io } from '../io/io.js';
 import { lowerThreadPriority } from '../io/machine.js';
 import { realIo } from '../io/real.js';
-import { Store } from '../store/store.js';
-import { Background, jobs } from './background.js';
+import { type OpenProgress, Store } from '../store/store.js';
+import { Background, jobs, TELL_MS } from './background.js';
 import { Client } from './client.js';
 import type { GcReport } from './gc-job.js';
 import { Keeper } from './keeper.js';
@@ -331,6 +331,15 @@ function ended(how: typeof CLOSED | typeof DIED): void {
   Atomics.notify(words, Word.closed);
 }
 
+let openingToldAt = 0;
+
+function tellOpening(progress: OpenProgress): void {
+  const time = performance.now();
+  if (time - openingToldAt < TELL_MS) return;
+  openingToldAt = time;
+  post({ type: 'opening', progress });
+}
+
 function now(): number {
   return performance.timeOrigin + performance.now();
 }
@@ -344,6 +353,7 @@ async function main(): Promise<void> {
       io: internals.ioModule ? ((await import(internals.ioModule)) as { io: Io }).io : realIo,
       ...(internals.packBytes !== undefined && { packBytes: internals.packBytes }),
       onWarning: (warning) => post({ type: 'warning', warning }),
+      onProgress: tellOpening,
     });
   } catch (error) {
     post({ type: 'failed-to-open', error: toPlainError(error) });

@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isSnapError } from '../../src/base/errors.js';
 import { asChunkId, type SnapshotId } from '../../src/base/ids.js';
 import { encodeManifest, type Manifest } from '../../src/format/manifest.js';
 import { encodeForget, encodeTag, encodeTiming } from '../../src/format/notes.js';
 import type { Location } from '../../src/format/pack.js';
 import { RecordType } from '../../src/format/record.js';
-import { type Committed, Index } from '../../src/store/index.js';
+import { realIo } from '../../src/io/real.js';
+import { type Committed, Index, type Substitute } from '../../src/store/index.js';
 import { chunkEntryKey, snapshotKey, tagKey } from '../../src/store/index-keys.js';
 import { type KeyValues, memoryKeyValues, openLevel } from '../../src/store/key-values.js';
 import { budget } from '../support/budget.js';
@@ -21,7 +21,10 @@ import { temporaryFolder } from '../support/real-store.js';
 const NAMES = ['a', 'ab', 'a/b', 'zoë', 'Z'];
 const idOf = (number: number) => number.toString(16).padStart(2, '0').repeat(16) as SnapshotId;
 
-const unexpected = (error: unknown): void => assert.fail(String(error));
+const unexpected: Substitute = {
+  needed: (reason) => assert.fail(String(reason)),
+  make: () => assert.fail('no substitute is needed'),
+};
 
 let sequence = 0;
 
@@ -107,15 +110,15 @@ test('LevelDB and memory give the same answers and hold the same keys', async ()
   let stores = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(record, { maxLength: 40 }), async (records) => {
-      const level = await openLevel(join(folder, `${++stores}`), true);
+      const level = await openLevel(realIo, join(folder, `${++stores}`), true);
       const memory = memoryKeyValues();
       const [first, second] = [new Index(level, unexpected), new Index(memory, unexpected)];
       // One flushes after every record, the other at the end.
       for (const one of records) {
-        first.apply([one]);
+        first.apply(one);
         await first.flush();
       }
-      second.apply(records);
+      for (const one of records) second.apply(one);
       assert.deepEqual(await answersOf(first), await answersOf(second));
       assert.deepEqual(await dumpOf(level), await dumpOf(memory));
       await first.close();
@@ -124,68 +127,158 @@ test('LevelDB and memory give the same answers and hold the same keys', async ()
   );
 });
 
-test('what cannot be written stays readable, and is written when it can be', async () => {
+/** An index whose values fail as told, and what was asked of its substitute, which is made of the same records. */
+function failing(records: readonly Committed[]) {
   const memory = memoryKeyValues();
-  let failing = true;
-  const flaky: KeyValues = {
+  const state = { get: false, write: false, range: 0, make: false, needed: 0, made: 0 };
+  const trip = (fails: boolean): void => {
+    if (fails) throw new Error('not today');
+  };
+  const values: KeyValues = {
     ...memory,
-    write: async (batch) => {
-      if (failing) throw new Error('not today');
+    get(key) {
+      trip(state.get);
+      return memory.get(key);
+    },
+    async write(batch) {
+      trip(state.write);
       await memory.write(batch);
     },
+    async *range(...args) {
+      for await (const entry of memory.range(...args)) {
+        trip(state.range > 0 && --state.range === 0);
+        yield entry;
+      }
+    },
   };
-  const troubles: unknown[] = [];
-  const index = new Index(flaky, (error) => troubles.push(error));
-  index.apply([manifestRecord(1, 'a'), manifestRecord(2, 'a')]);
-  await index.flush();
-  assert.equal(troubles.length, 1);
-  assert.equal(index.settled, false);
-  index.apply([recordOf(RecordType.forget, encodeForget({ snapshot: idOf(1), forgotten: true }))]);
-  assert.equal(index.byId(idOf(1))?.forgotten, true, 'what came later counts');
-  assert.equal(index.byId(idOf(2))?.forgotten, false);
-  await assert.rejects(index.summaries().next(), (error) => isSnapError(error, 'SNAP_IO'));
-  failing = false;
-  await index.flush();
-  assert.equal(index.settled, true);
-  const found: boolean[] = [];
-  for await (const { forgotten } of index.summaries()) found.push(forgotten);
-  assert.deepEqual(found, [false, true]);
+  const index = new Index(values, {
+    needed() {
+      state.needed++;
+    },
+    make() {
+      trip(state.make);
+      state.made++;
+      const made = new Index(memoryKeyValues(), unexpected);
+      for (const one of records) made.apply(one);
+      return memoryKeyValues(made.unwritten);
+    },
+  });
+  return { index, state, memory };
+}
+
+const SOME = [
+  manifestRecord(1, 'a'),
+  manifestRecord(2, 'a'),
+  manifestRecord(3, 'b'),
+  recordOf(RecordType.tag, encodeTag({ name: 'a', snapshot: idOf(1) })),
+  recordOf(RecordType.tag, encodeTag({ name: 'a', snapshot: idOf(2) })),
+  recordOf(RecordType.forget, encodeForget({ snapshot: idOf(1), forgotten: true })),
+  recordOf(RecordType.timing, encodeTiming({ snapshot: idOf(2), durableMs: 7 })),
+  { id: asChunkId(Buffer.alloc(32, 7)), location: locationOf(RecordType.chunk) },
+];
+
+test('whenever LevelDB fails, the index gives every answer as before, from memory, and is not to be believed again', async () => {
+  const expected = new Index(memoryKeyValues(), unexpected);
+  for (const one of SOME) expected.apply(one);
+  const answers = await answersOf(expected);
+  for (const fault of ['get', 'write', 'range'] as const) {
+    for (let applied = 0; applied <= SOME.length; applied++) {
+      for (let nth = 1; nth <= (fault === 'range' ? 8 : 1); nth++) {
+        const { index, state } = failing(SOME);
+        for (const one of SOME.slice(0, applied)) index.apply(one);
+        await index.flush();
+        if (fault === 'range') state.range = nth;
+        else state[fault] = true;
+        for (const one of SOME.slice(applied)) index.apply(one);
+        void index.flush();
+        assert.deepEqual(await answersOf(index), answers, `${fault} fails after ${applied} records`);
+        const failed = state.needed > 0;
+        if (fault !== 'write') assert.ok(failed || state.range > 0);
+        assert.equal(state.made, state.needed);
+        assert.ok(state.needed <= 1, 'told once');
+        assert.equal(await index.close(), !failed);
+      }
+    }
+  }
 });
 
-test('an entry with any bit flipped, or under another key, is a typed error and no answer', async () => {
-  const memory = memoryKeyValues();
-  const index = new Index(memory, unexpected);
-  const chunk = { id: asChunkId(Buffer.alloc(32, 7)), location: locationOf(RecordType.chunk) };
-  index.apply([
-    chunk,
-    manifestRecord(1, 'a'),
-    recordOf(RecordType.tag, encodeTag({ name: 'a', snapshot: idOf(1) })),
-  ]);
-  await index.flush();
-  const asked: [Buffer, () => unknown][] = [
-    [chunkEntryKey(chunk.id), () => index.locate(chunk.id)],
-    [snapshotKey(2), () => index.summary(2)],
-    [tagKey('a'), () => index.tag('a')],
+test('a write that fails late does not bring back what was there before', async () => {
+  const { index, state, memory } = failing(SOME);
+  let fail: (() => void) | undefined;
+  memory.write = () => new Promise((_, reject) => (fail = () => reject(new Error('too late'))));
+  const [first, second, third, old, current] = SOME as [
+    Committed,
+    Committed,
+    Committed,
+    Committed,
+    Committed,
   ];
-  const isTyped = (error: unknown): boolean => isSnapError(error, 'SNAP_CORRUPT');
+  for (const one of [first, second, third, old]) index.apply(one);
+  void index.flush();
+  await new Promise(setImmediate);
+  index.apply(current);
+  state.get = true;
+  assert.equal(index.locate(asChunkId(Buffer.alloc(32, 8))), undefined);
+  assert.equal(state.made, 1);
+  assert.equal(index.tag('a'), idOf(2));
+  fail?.();
+  await index.flush();
+  assert.equal(index.tag('a'), idOf(2));
+  assert.deepEqual([state.needed, state.made], [1, 1]);
+});
+
+test('where nothing can take the place of LevelDB that is a typed error, until something can', async () => {
+  const { index, state } = failing(SOME);
+  for (const one of SOME) index.apply(one);
+  await index.flush();
+  Object.assign(state, { get: true, make: true });
+  for (let times = 0; times < 3; times++) assert.throws(() => index.tag('a'), /not today/);
+  assert.equal(state.needed, 1, 'told once');
+  state.make = false;
+  assert.equal(index.tag('a'), idOf(2));
+  assert.equal(await index.close(), false);
+});
+
+test('an entry with any bit flipped, or under another key, is never an answer', async () => {
+  const { index, state, memory } = failing(SOME);
+  for (const one of SOME) index.apply(one);
+  await index.flush();
+  const chunk = asChunkId(Buffer.alloc(32, 7));
+  const asked: [Buffer, (index: Index) => unknown][] = [
+    [chunkEntryKey(chunk), (asked) => asked.locate(chunk)],
+    [snapshotKey(2), (asked) => asked.summary(2)],
+    [tagKey('a'), (asked) => asked.tag('a')],
+  ];
+  const ask = (question: (index: Index) => unknown): unknown => {
+    let damaged = 0;
+    const fresh = new Index(memory, { needed: () => damaged++, make: () => memoryKeyValues(pristine) });
+    const answer = question(fresh);
+    assert.equal(damaged, 1);
+    return answer;
+  };
+  const pristine = new Map<string, { key: Buffer; value: Buffer }>();
+  for (const [key] of asked) {
+    pristine.set(key.toString('latin1'), { key, value: memory.get(key) as Buffer });
+  }
   const put = (key: Buffer, value: Buffer) =>
     memory.write(new Map([[key.toString('latin1'), { key, value }]]));
-  for (const [key, ask] of asked) {
+  for (const [key, question] of asked) {
     const value = memory.get(key) ?? assert.fail('no entry');
+    const right = question(index);
     for (let position = 0; position < value.length * 8; position++) {
       const damaged = Buffer.from(value);
       flip(damaged, position >> 3, position & 7);
       await put(key, damaged);
-      assert.throws(ask, isTyped);
+      assert.deepEqual(ask(question), right);
     }
     await put(key, Buffer.alloc(0));
-    assert.throws(ask, isTyped);
+    assert.deepEqual(ask(question), right);
     for (const [other] of asked) {
       if (other.equals(key)) continue;
       await put(key, memory.get(other) as Buffer);
-      assert.throws(ask, isTyped);
+      assert.deepEqual(ask(question), right);
     }
     await put(key, value);
-    ask();
   }
+  assert.equal(state.needed, 0);
 });

@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SnapshotId } from '../../src/base/ids.js';
+import { realIo } from '../../src/io/real.js';
 import { openLevel } from '../../src/store/key-values.js';
 import { replayable, seeds } from '../support/budget.js';
 import { crashPointsOf } from '../support/crash-points.js';
@@ -142,7 +143,7 @@ test('a LevelDB made anew equals the one that was lost, key by key', async () =>
     await store.close();
     const index = join(directory, 'index');
     const dump = async () => {
-      const values = await openLevel(index, false);
+      const values = await openLevel(realIo, index, false);
       const result = await dumpOf(values);
       await values.close();
       return result;

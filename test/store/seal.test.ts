@@ -78,7 +78,7 @@ test('a seal is not believed where a sealed pack has another size', async () => 
 test('a store that is opened to be rebuilt does not even believe a seal that holds', async () => {
   const { directory, ids } = await closedStore();
   const layout = new Layout(directory);
-  const values = await openLevel(layout.index, false);
+  const values = await openLevel(realIo, layout.index, false);
   const gone = idKey(ids[0] as SnapshotId);
   await values.write(new Map([['gone', { key: gone, value: undefined }]]));
   await values.close();

@@ -6,7 +6,7 @@
  * disk-rules.ts) on every call. Clock and randomness come from the seed, so one number replays one failure.
  */
 
-import type { EntryKind, Io, IoFile, OpenMode } from '../../src/io/io.js';
+import type { EntryStatus, Io, IoFile, OpenMode } from '../../src/io/io.js';
 import { type Crash, crashed } from './disk-crash.js';
 import { systemError } from './disk-errors.js';
 import { type Call, type Effect, Faults } from './disk-faults.js';
@@ -148,13 +148,13 @@ export class SimulatedDisk implements Io {
     return new SimulatedFile(this, file, path, true);
   }
 
-  stat(path: string): { kind: EntryKind; size: number } | undefined {
+  stat(path: string): EntryStatus | undefined {
     this.#call('stat', path);
     const node = this.#find(path);
     if (!node) return undefined;
     return node instanceof DiskFolder
-      ? { kind: 'folder', size: 4096 }
-      : { kind: 'file', size: node.visible.length };
+      ? { kind: 'folder', size: 4096, modifiedAt: 0 }
+      : { kind: 'file', size: node.visible.length, modifiedAt: 0 };
   }
 
   list(path: string): string[] {
