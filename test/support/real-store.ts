@@ -1,6 +1,6 @@
 /** Stores in a temporary folder, with the real index: what only LevelDB can show. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -10,9 +10,12 @@ import { DiskFolder } from './disk-folder.js';
 import { STORE } from './session.js';
 import type { DiskImage } from './simulated-disk.js';
 
+/** Where there is a file system in memory: for tests that open stores by the hundred, and for which a disk is too slow. */
+const MEMORY = '/dev/shm';
+
 /** A folder that is gone when the tests of the file are through. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+export function temporaryFolder({ inMemory = false } = {}): string {
+  const folder = mkdtempSync(join(inMemory && existsSync(MEMORY) ? MEMORY : tmpdir(), 'holdfast-'));
   after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
