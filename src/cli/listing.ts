@@ -17,9 +17,16 @@ const COLUMNS: readonly Column[] = [
   { title: 'stored', align: 'right', drop: 1 },
 ];
 
-export function snapshotTable(infos: readonly SnapshotInfo[], style: Style, now: number): string {
+/** `graph`: a drawing for each snapshot, that goes before it. */
+export function snapshotTable(
+  infos: readonly SnapshotInfo[],
+  style: Style,
+  now: number,
+  graph?: readonly string[],
+): string {
   const ids = shortIds(infos.map(({ id }) => id));
-  const rows = infos.map((info) => [
+  const rows = infos.map((info, index) => [
+    ...(graph ? [graph[index] ?? ''] : []),
     ids.get(info.id) ?? info.id,
     info.run,
     info.step === undefined ? '-' : String(info.step),
@@ -29,7 +36,7 @@ export function snapshotTable(infos: readonly SnapshotInfo[], style: Style, now:
     formatBytes(info.changedBytes),
     formatBytes(info.storedBytes),
   ]);
-  return table(COLUMNS, rows, style);
+  return table(graph ? [{ title: '', drop: 7 }, ...COLUMNS] : COLUMNS, rows, style);
 }
 
 function tagsOf({ tags, forgotten }: SnapshotInfo): string {

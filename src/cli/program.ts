@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module';
 import { Command, type CommanderError } from 'commander';
+import { addCompletion } from './commands/completion.js';
 import { addForget } from './commands/forget.js';
 import { addLs } from './commands/ls.js';
 import { addShow } from './commands/show.js';
@@ -28,7 +29,17 @@ const EXAMPLES = [
   'snap --store runs/a stats --json    sizes, for a script',
 ];
 
-const ADDITIONS = [addLs, addShow, addTag, addUntag, addStats, addForget, addUnforget, addVerify];
+const ADDITIONS = [
+  addLs,
+  addShow,
+  addTag,
+  addUntag,
+  addStats,
+  addForget,
+  addUnforget,
+  addVerify,
+  addCompletion,
+];
 
 export function buildProgram(output: Output, perform: Perform): Command {
   const program = new Command('snap')

@@ -6,6 +6,7 @@ import type { ListFilter, Snap, SnapshotInfo } from '../../index.js';
 import { parseLimit, RUN_OPTION } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
+import { graphOf } from '../graph.js';
 import { epilogue, READING } from '../help.js';
 import { snapshotJson } from '../json.js';
 import { snapshotTable } from '../listing.js';
@@ -25,7 +26,7 @@ export function addLs(program: Command, perform: Perform): void {
     .command('ls')
     .description(
       'Lists snapshots, newest first: how large the state was, how much of it differed from the one before, ' +
-        'and how much was written for it.',
+        'and how much was written for it. Where runs branch, a graph says from where.',
     )
     .summary('list snapshots, newest first')
     .option(...RUN_OPTION)
@@ -50,7 +51,7 @@ async function ls(context: Context, options: Options): Promise<ExitStatus> {
     const nothing = infos.length === 0 ? await whyNothing(snap, options) : undefined;
     if (json) output.json({ store: snap.directory, snapshots: infos.map(snapshotJson) });
     else if (nothing) output.talk(nothing);
-    else output.data(snapshotTable(infos, output.style, Date.now()));
+    else output.data(snapshotTable(infos, output.style, Date.now(), graphOf(infos)));
     return ExitStatus.done;
   });
 }
