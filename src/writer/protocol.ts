@@ -57,7 +57,9 @@ export interface SaveJob {
   meta: string;
   program: Program;
   stallMs: number;
-  /** Milliseconds since 1970, with fractions: both threads derive it from the same clock. */
+  /** Milliseconds since 1970 by the wall clock, which may jump. */
+  createdAt: number;
+  /** When `save` was called, by a clock that never goes back and that both threads share: for durations. */
   savedAt: number;
 }
 

@@ -121,6 +121,7 @@ export class SaveQueue {
       meta,
       program,
       stallMs,
+      createdAt: Date.now(),
       savedAt: performance.timeOrigin + save.calledAt,
     };
     if (segments) owner.send({ type: 'segments', client, slot, segments });

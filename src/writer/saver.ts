@@ -61,7 +61,7 @@ export async function save(store: Store, client: Client, job: SaveJob, hooks: Sa
     run: client.run,
     parent,
     step: job.step,
-    createdAt: job.savedAt,
+    createdAt: job.createdAt,
     stallMs: job.stallMs,
     logicalBytes: roots.reduce((sum, root) => sum + root.byteLength, 0),
     changedBytes: written.changed,
