@@ -33,7 +33,7 @@ export class Evacuation {
   readonly #store: Store;
   readonly #packs: Packs;
   readonly #wanted: Wanted;
-  /** Notes that were said again. */
+  /** Notes that `rest` has said again. */
   readonly #said = new Set<string>();
 
   constructor(store: Store, packs: Packs, wanted: Wanted) {
@@ -60,8 +60,13 @@ export class Evacuation {
     if (records > 0) await this.#store.commit();
   }
 
-  /** Puts manifests and notes of a pack again; the caller commits. */
-  rest(pack: number, end: number): void {
+  /** Puts manifests and notes of packs again, of which so much counts; the caller commits, or undoes it and tries again. */
+  rest(ends: ReadonlyMap<number, number>): void {
+    this.#said.clear();
+    for (const [pack, end] of ends) this.#restOf(pack, end);
+  }
+
+  #restOf(pack: number, end: number): void {
     for (const { id, location } of this.#packs.records(pack, end)) {
       if (!needsPayload(location.type) || location.type === RecordType.gc) continue;
       const payload = this.#packs.readRecord(pack, location.offset)?.payload;

@@ -494,7 +494,7 @@ export class Store {
   async retire(packs: readonly number[], fate: Fate, evacuation: Evacuation): Promise<Map<number, string>> {
     await this.#commitGc(() => {
       const ends = this.ends();
-      for (const pack of packs) if (ends.has(pack)) evacuation.rest(pack, ends.get(pack) ?? 0);
+      evacuation.rest(new Map([...ends].filter(([pack]) => packs.includes(pack))));
       const unsealed = [...ends]
         .filter(
           ([pack]) => pack !== this.#writer?.number && !packs.includes(pack) && !this.#packs.isSealed(pack),
