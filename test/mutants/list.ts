@@ -1,6 +1,7 @@
 /** All mutants. One is worth its place when somebody could write it by mistake and lose somebody's data by it. */
 
 import { checks } from './list/checks.js';
+import { collecting } from './list/collecting.js';
 import { commits } from './list/commits.js';
 import { lengths } from './list/lengths.js';
 import { opening } from './list/opening.js';
@@ -19,4 +20,5 @@ export const mutants: readonly Mutant[] = [
   ...trees,
   ...saving,
   ...verifying,
+  ...collecting,
 ];

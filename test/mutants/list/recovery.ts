@@ -158,8 +158,8 @@ export const recovery: readonly Mutant[] = [
     name: 'sealed-durable-end-forgotten',
     breaks: 'what a clean close left durable is damage when it is torn',
     file: 'store/store.ts',
-    find: 'known: seal && { pack: seal.lastPack, end: seal.lastEnd, chain: chainOf(seal) },',
-    replace: 'known: undefined,',
+    find: 'if (seal) this.#lastClose = { pack: seal.lastPack, end: seal.lastEnd, chain: chainOf(seal) };',
+    replace: '',
     tests: ['store/clean-close'],
   },
   {
@@ -287,8 +287,8 @@ export const recovery: readonly Mutant[] = [
     name: 'sealed-chunks-not-indexed',
     breaks: 'an index made anew holds the chunks of sealed packs',
     file: 'store/recovery.ts',
-    find: 'at < footer.contentCount; at++)',
-    replace: 'at < footer.contentCount - 1; at++)',
+    find: 'for (let at = 0; at < contentCount; at++) {',
+    replace: 'for (let at = 0; at < contentCount - 1; at++) {',
     tests: [REBUILT],
   },
   {
