@@ -1,6 +1,7 @@
 /** From a reference to a state: which regions it takes, their bytes, and the graph around them. */
 
 import { throwIfAborted } from '../base/abort.js';
+import { SnapError } from '../base/errors.js';
 import type { SnapshotId } from '../base/ids.js';
 import {
   type ClassRegistry,
@@ -9,6 +10,7 @@ import {
   type RegionSource,
   regionsFor,
 } from '../state/index.js';
+import type { Damage } from '../store/scan.js';
 import type { SnapshotRef } from '../writer/refs.js';
 import type { BufferForm, OpenedSnapshot } from '../writer/requests.js';
 
@@ -24,6 +26,9 @@ export interface RestoreOptions {
   /** Told after each region. */
   onProgress?: ((progress: { doneBytes: number; totalBytes: number }) => void) | undefined;
 }
+
+/** How many of many snapshots a message names. */
+const NAMED = 4;
 
 type Request = (method: string, args: unknown[]) => Promise<unknown>;
 
@@ -57,4 +62,27 @@ export async function readState(
     ...(only && { only }),
   });
   return { state, id };
+}
+
+const ADVICE =
+  'Snap.repair(directory) keeps what is intact; resume begins anew once nothing is damaged any more';
+
+/** All snapshots of a run are damaged. */
+export function noneIntact(run: string, errors: readonly SnapError[]): SnapError {
+  const snapshots = errors.map(({ snapshot = '' }) => snapshot);
+  const more = snapshots.length > NAMED ? ` and ${snapshots.length - NAMED} more` : '';
+  const names = `${snapshots.slice(0, NAMED).join(', ')}${more}`;
+  return new SnapError('SNAP_CORRUPT', `no snapshot of run ${run} is intact (damaged: ${names}); ${ADVICE}`, {
+    ...(snapshots[0] && { snapshot: snapshots[0] }),
+    cause: errors[0],
+  });
+}
+
+/** A run without snapshots, in a store in which there may have been some. */
+export function perhapsLost(run: string, { pack, offset, reason }: Damage): SnapError {
+  return new SnapError(
+    'SNAP_CORRUPT',
+    `run ${run} has no snapshot, but it may have had some: pack ${pack} is damaged at byte ${offset} (${reason}); ${ADVICE}`,
+    { pack, offset },
+  );
 }

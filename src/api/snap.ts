@@ -28,7 +28,7 @@ import type { GcReport } from '../writer/gc-job.js';
 import { Owner } from '../writer/owner.js';
 import type { SnapshotInfo } from '../writer/protocol.js';
 import { checkRef } from '../writer/refs.js';
-import type { ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
+import type { Candidates, ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
 import { SaveQueue } from '../writer/save-queue.js';
 import { Slots } from '../writer/slots.js';
 import type { VerifyReport } from '../writer/verify-job.js';
@@ -47,7 +47,7 @@ import {
   type VerifyOptions,
 } from './options.js';
 import { PendingTickets } from './pending.js';
-import { type RestoreOptions, readState } from './reading.js';
+import { noneIntact, perhapsLost, type RestoreOptions, readState } from './reading.js';
 import { type SaveTicket, Ticket } from './ticket.js';
 
 /** How long a loop may go without turning the event loop before a save turns it. */
@@ -211,23 +211,27 @@ export class Snap {
   /**
    * The newest intact snapshot of this run, or `init()` where the run has none. A damaged one is passed over
    * with a warning.
+   *
+   * @throws SnapError SNAP_CORRUPT where snapshots of the run are damaged and none is intact, or where it has none and
+   * the store is damaged: what may have been lost is not begun anew in silence
    */
   async resume<T>(init: () => T | Promise<T>, options: RestoreOptions = {}): Promise<T> {
     this.#checkOpen();
     if (typeof init !== 'function')
       throw new TypeError('resume takes a function that makes the initial state');
-    const candidates = (await this.#request('candidates', [RESUME_CANDIDATES])) as SnapshotId[];
-    let first: SnapError | undefined;
-    for (const id of candidates) {
+    const { ids, damage } = (await this.#request('candidates', [RESUME_CANDIDATES])) as Candidates;
+    const errors: SnapError[] = [];
+    for (const id of ids) {
       try {
         return await this.restore<T>(id, options);
       } catch (error) {
         if (!(error instanceof SnapError) || error.code !== 'SNAP_CORRUPT') throw error;
-        first ??= error;
+        errors.push(error);
         publishWarning({ kind: 'damage', directory: this.directory, message: error.message, snapshot: id });
       }
     }
-    if (first) throw first;
+    if (errors.length > 0) throw noneIntact(this.run, errors);
+    if (damage[0]) throw perhapsLost(this.run, damage[0]);
     const state = await init();
     if (!this.#options.readOnly) await this.prepare(state);
     return state;

@@ -14,6 +14,7 @@ import { RunningHash } from '../chunker/ids.js';
 import type { Io } from '../io/io.js';
 import { readFully, readSmallFile, replaceFile } from '../io/transfer.js';
 import type { Layout } from './layout.js';
+import type { Damage } from './scan.js';
 
 export interface CleanState {
   /** Hash of the index's files. */
@@ -30,6 +31,8 @@ export interface CleanState {
   commitNumber: number;
   /** Hexadecimal. */
   commitId: string;
+  /** What was known to be damaged: an index that is trusted is not compared with the packs again. */
+  damage: readonly Damage[];
 }
 
 /** Packs are listed here one by one; a store of a million packs has other troubles. */
@@ -83,7 +86,7 @@ export function readSeal(io: Io, layout: Layout): CleanState | undefined {
 
 function isCleanState(value: unknown): value is CleanState {
   if (typeof value !== 'object' || value === null) return false;
-  const { index, packs, commitId, ...rest } = value as Record<keyof CleanState, unknown>;
+  const { index, packs, commitId, damage, ...rest } = value as Record<keyof CleanState, unknown>;
   const numbers = [
     rest.openPack,
     rest.openEnd,
@@ -98,6 +101,7 @@ function isCleanState(value: unknown): value is CleanState {
     packs !== null &&
     typeof commitId === 'string' &&
     /^[0-9a-f]{64}$/.test(commitId) &&
+    Array.isArray(damage) &&
     numbers.every((number) => Number.isSafeInteger(number) && (number as number) >= 0)
   );
 }

@@ -337,6 +337,11 @@ export class Store {
     return ends;
   }
 
+  /** What opening found damaged, now or before: there may be snapshots in it that nobody knows of. */
+  get damage(): readonly Damage[] {
+    return this.#damage;
+  }
+
   // ---- writing -----------------------------------------------------------------------------------
 
   /** Makes ready for appending: to be called before the first put of a save. */
@@ -720,6 +725,8 @@ export class Store {
     this.#lastPack = { number: seal.lastPack, end: seal.lastEnd };
     const gc = this.#index.gc();
     if (gc) this.#gc = decodeGc(this.#reader.readAt(gc));
+    this.#damage = seal.damage;
+    for (const damage of this.#damage) this.#warnOf(damage);
     if (seal.openPack > 0) this.#appendTo(seal.openPack, seal.openEnd);
     this.#takeLeftovers(this.#packs.numbers().filter((number) => isGone(this.#gc, number)));
     holdReserve(this.#io, this.#layout.reserve);
@@ -902,6 +909,7 @@ export class Store {
       sequence: this.#chain.sequence,
       commitNumber: this.#chain.commitNumber,
       commitId: this.#chain.commitId.toString('hex'),
+      damage: this.#damage,
     };
   }
 }

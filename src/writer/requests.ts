@@ -11,6 +11,7 @@ import type { Summary } from '../store/index.js';
 import { checkFits } from '../store/limits.js';
 import { readBytes, readRegionTable } from '../store/manifests.js';
 import { readRegion } from '../store/region-tree.js';
+import type { Damage } from '../store/scan.js';
 import type { Store } from '../store/store.js';
 import type { Client } from './client.js';
 import type { SnapshotInfo } from './protocol.js';
@@ -31,6 +32,12 @@ export interface RegionInfo {
   path: string;
   kind: string;
   byteLength: number;
+}
+
+/** What there is to resume from. */
+export interface Candidates {
+  ids: SnapshotId[];
+  damage: readonly Damage[];
 }
 
 export interface OpenedSnapshot {
@@ -140,15 +147,15 @@ export const requests = {
     return buffer;
   },
 
-  /** Ids of the snapshots of a run, newest first, that `resume` may try after a damaged one. */
-  async candidates(store: Store, client: Client, limit: number): Promise<SnapshotId[]> {
+  /** Ids of the snapshots of a run, newest first, that `resume` may try; and where others may have been lost. */
+  async candidates(store: Store, client: Client, limit: number): Promise<Candidates> {
     const ids: SnapshotId[] = [];
     for await (const summary of store.summaries(client.run)) {
       if (summary.forgotten) continue;
       ids.push(summary.id);
       if (ids.length === limit) break;
     }
-    return ids;
+    return { ids, damage: store.damage };
   },
 
   async tags(store: Store): Promise<Record<string, string>> {
