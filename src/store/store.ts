@@ -654,6 +654,7 @@ export class Store {
     if (this.readOnly) this.#seen = this.packSizes();
     if (this.readOnly || options.simulated) {
       await this.#rebuild(options.indexValues ?? memoryKeyValues(), !this.readOnly, options.onProgress);
+      if (this.readOnly) this.#tellOfDamage();
       return;
     }
     if (seal && !options.rebuild && sealHolds(this.#io, this.#layout, seal, this.packSizes())) {
@@ -714,7 +715,7 @@ export class Store {
       }
       if (attempt === MOST_REFRESHES) break;
     }
-    for (const damage of this.#damage) this.#warnOf(damage);
+    this.#tellOfDamage();
   }
 
   #resume(values: KeyValues, seal: CleanState): void {
@@ -726,7 +727,7 @@ export class Store {
     const gc = this.#index.gc();
     if (gc) this.#gc = decodeGc(this.#reader.readAt(gc));
     this.#damage = seal.damage;
-    for (const damage of this.#damage) this.#warnOf(damage);
+    this.#tellOfDamage();
     if (seal.openPack > 0) this.#appendTo(seal.openPack, seal.openEnd);
     this.#takeLeftovers(this.#packs.numbers().filter((number) => isGone(this.#gc, number)));
     holdReserve(this.#io, this.#layout.reserve);
@@ -752,7 +753,7 @@ export class Store {
     const { tail, misplaced } = recovered;
     this.#lastPack = { number: tail?.number ?? 0, end: tail?.end ?? 0 };
     if (this.readOnly) return;
-    for (const damage of recovered.damage) this.#warnOf(damage);
+    this.#tellOfDamage();
     const [stray] = misplaced;
     if (stray) throw misplacedError(this.#layout, stray);
     // What cannot be shown to be durable may exist in memory only: write it again before building on it.
@@ -823,6 +824,10 @@ export class Store {
       kind: 'index',
       message: `the index is kept in memory until the store is closed, and rebuilt when it is next opened: ${message}`,
     });
+  }
+
+  #tellOfDamage(): void {
+    for (const damage of this.#damage) this.#warnOf(damage);
   }
 
   #warnOf({ pack, offset, reason }: Damage): void {
