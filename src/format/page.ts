@@ -38,6 +38,13 @@ export class EntryList {
     this.#count = bytes.length / ENTRY_BYTES;
   }
 
+  static of(entries: readonly Entry[]): EntryList {
+    const list = new EntryList();
+    list.resize(entries.length);
+    for (const [index, { id, byteLength }] of entries.entries()) list.set(index, id, byteLength);
+    return list;
+  }
+
   get count(): number {
     return this.#count;
   }

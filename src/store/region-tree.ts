@@ -44,7 +44,7 @@ export class RegionTree {
       for (const [index, { byteLength }] of entries.entries()) {
         if (byteLength !== Math.min(full, tree.byteLength - index * full)) throw misshapen();
       }
-      loaded.#levels[height] = listOf(entries);
+      loaded.#levels[height] = EntryList.of(entries);
       loaded.#changed[height] = new Set();
       if (height === 0) break;
       const below: Entry[] = [];
@@ -183,7 +183,7 @@ export function visitChunks(
       }
     }
   };
-  walk(tree.height, listOf(tree.entries));
+  walk(tree.height, EntryList.of(tree.entries));
 }
 
 /** Fills `target`, which must have the region's length, with the verified bytes of a region. */
@@ -195,11 +195,4 @@ export function readRegion(store: Store, tree: Tree, target: Buffer): void {
 
 function misshapen(): SnapError {
   return new SnapError('SNAP_CORRUPT', 'a tree does not have the shape of a region cut into equal chunks');
-}
-
-function listOf(entries: readonly Entry[]): EntryList {
-  const list = new EntryList();
-  list.resize(entries.length);
-  for (const [index, entry] of entries.entries()) list.set(index, entry.id, entry.byteLength);
-  return list;
 }
