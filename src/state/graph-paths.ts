@@ -14,10 +14,14 @@ import {
 } from './paths.js';
 import { T_ARRAY, T_BOXED, T_ENCODED, T_MAP, T_MEMORY, T_REGEXP, T_SET, T_VIEW } from './tags.js';
 
-interface Step {
-  readonly node: GraphNode;
-  readonly from: Step | undefined;
+/** A place in a state: the segment that leads there from another. */
+export interface Place {
+  readonly from: Place | undefined;
   readonly segment: string;
+}
+
+interface Step extends Place {
+  readonly node: GraphNode;
 }
 
 /** The node's children with the segments that lead to them, extras included. */
@@ -77,9 +81,9 @@ export function findPath(graph: Graph, wanted: GraphNode): string {
   return '';
 }
 
-function pathOf(step: Step): string {
+/** The path of a place; undefined is the state itself. */
+export function pathOf(place: Place | undefined): string {
   const segments: string[] = [];
-  for (let at: Step | undefined = step; at !== undefined; at = at.from)
-    if (at.segment !== '') segments.push(at.segment);
+  for (let at = place; at !== undefined; at = at.from) if (at.segment !== '') segments.push(at.segment);
   return joinPath(segments.reverse());
 }

@@ -1,5 +1,6 @@
 /** The room's face: state <-> skeleton and regions. docs/skeleton.md says what the bytes are. */
 
+export { compareSkeletons, type StateDiff, type ValueDiff } from './compare.js';
 export {
   type DecodeOptions,
   decodeState,

@@ -1,0 +1,353 @@
+/**
+ * Two skeletons -> the places where the states differ, but for what lies inside of regions.
+ *
+ * Both graphs are walked side by side from their roots. What is at the same place is compared: properties by their
+ * keys, elements by their index, entries and members by their key where that is a primitive, else by their order.
+ *
+ * Invariants
+ *  - two skeletons of equal states have no differences, and two of different states have at least one, unless only
+ *    bytes of regions of equal length and path differ
+ *  - no recursion; no node is walked through more than once, so that time and memory follow from the two sizes
+ *  - of what is found only `limit` entries are kept; the rest is counted
+ */
+
+import { Buffer } from 'node:buffer';
+import { elementsOf } from './elements.js';
+import { type BufferDetail, bufferOf, type GraphNode, isNode, type NodeDetail } from './graph.js';
+import { type Place, pathOf } from './graph-paths.js';
+import { viewElementBytes } from './intrinsics.js';
+import { match } from './match.js';
+import { builtinName, titleOf } from './node-names.js';
+import { parseSkeleton } from './parse.js';
+import { indexSegment, keySegment, mapKeySegment, mapValueSegment, memberSegment } from './paths.js';
+import { type Run, runsOf } from './sequences.js';
+import { firstDifference, shown, shownList } from './shown.js';
+import * as tag from './tags.js';
+
+/** A place where two states differ. */
+export interface ValueDiff {
+  /** Where, as in error messages; '' is the state itself. */
+  path: string;
+  change: 'added' | 'removed' | 'changed';
+  /** How many elements of an array it is, from this one on; else 1. */
+  count: number;
+  /** What the first state has there, as JavaScript would write it, cut to about 80 characters; undefined: nothing. */
+  a: string | undefined;
+  /** The same of the second state. */
+  b: string | undefined;
+}
+
+export interface StateDiff {
+  values: ValueDiff[];
+  /** How many more there are. */
+  more: number;
+}
+
+export function compareSkeletons(a: Uint8Array, b: Uint8Array, limit: number): StateDiff {
+  const comparison = new Comparison(limit);
+  comparison.walk(parseSkeleton(a).root, parseSkeleton(b).root);
+  return { values: comparison.values, more: comparison.more };
+}
+
+interface Pair {
+  a: unknown;
+  b: unknown;
+  at: Place | undefined;
+}
+
+/** Where a node was first met, and what was at that place in the other state. */
+interface Meeting {
+  at: Place | undefined;
+  other: GraphNode;
+}
+
+class Comparison {
+  readonly values: ValueDiff[] = [];
+  more = 0;
+  readonly #limit: number;
+  readonly #stack: Pair[] = [];
+  readonly #metInA = new Map<GraphNode, Meeting>();
+  readonly #metInB = new Map<GraphNode, Meeting>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  walk(a: unknown, b: unknown): void {
+    this.#stack.push({ a, b, at: undefined });
+    for (let pair = this.#stack.pop(); pair; pair = this.#stack.pop()) this.#compare(pair);
+  }
+
+  #compare({ a, b, at }: Pair): void {
+    if (!isNode(a) || !isNode(b)) {
+      if (isNode(a) || isNode(b) || !Object.is(a, b)) this.#changed(at, a, b);
+      return;
+    }
+    const metA = this.#metInA.get(a);
+    const metB = this.#metInB.get(b);
+    if (metA?.other === b && metB?.other === a) return;
+    if (!metA) this.#metInA.set(a, { at, other: b });
+    if (!metB) this.#metInB.set(b, { at, other: a });
+    if (metA || metB) this.#report(at, () => [identity(a, metA), identity(b, metB)]);
+    if (metA && metB) return;
+    if (kindOf(a) !== kindOf(b)) {
+      this.#changed(at, a, b);
+    } else {
+      if (titleOf(a) !== titleOf(b)) this.#report(at, () => [titleOf(a), titleOf(b)]);
+      this.#inside(a, b, at);
+      this.#keyed(a.detail?.extraKeys, a.detail?.extraValues, b.detail?.extraKeys, b.detail?.extraValues, at);
+    }
+  }
+
+  /** What two nodes of one kind are made of. */
+  #inside(a: GraphNode, b: GraphNode, at: Place | undefined): void {
+    const [x, y]: [NodeDetail, NodeDetail] = [a.detail ?? {}, b.detail ?? {}];
+    switch (a.tag) {
+      case tag.T_ARRAY:
+      case tag.T_INT32_LIST:
+      case tag.T_FLOAT64_LIST:
+        this.#elements(a, b, a.children, b.children, at);
+        return;
+      case tag.T_MAP:
+        this.#map(a, b, at);
+        return;
+      case tag.T_SET:
+        this.#set(a, b, at);
+        return;
+      case tag.T_DATE:
+      case tag.T_BOXED:
+        if (!Object.is(x.value, y.value)) this.#changed(at, a, b);
+        return;
+      case tag.T_REGEXP:
+        if (x.source !== y.source || x.flags !== y.flags) this.#changed(at, a, b);
+        this.#push(a.children[0], b.children[0], at, '.lastIndex');
+        return;
+      case tag.T_VIEW:
+        this.#view(a, b, at);
+        return;
+      case tag.T_BYTES:
+      case tag.T_REGION:
+        this.#buffer(a, b, at);
+        return;
+      case tag.T_MEMORY:
+      case tag.T_ENCODED:
+        this.#push(a.children[0], b.children[0], at, '');
+        return;
+      case tag.T_ERROR:
+        this.#enumerability(a, b, at);
+        break;
+      default:
+    }
+    this.#keyed(a.keys, a.children, b.keys, b.children, at);
+  }
+
+  #keyed(
+    aKeys: readonly string[] = [],
+    aValues: readonly unknown[] = [],
+    bKeys: readonly string[] = [],
+    bValues: readonly unknown[] = [],
+    at: Place | undefined,
+  ): void {
+    if (isSameList(aKeys, bKeys)) {
+      for (let i = aKeys.length - 1; i >= 0; i--)
+        this.#pushKey(aValues[i], bValues[i], at, aKeys[i] as string);
+      return;
+    }
+    const { pairs, removed, added, reordered } = match(aKeys, bKeys);
+    const order = (keys: readonly string[]) => `keys in the order ${shownList(keys)}`;
+    if (reordered) this.#report(at, () => [order(aKeys), order(bKeys)]);
+    for (const i of removed) this.#removed(below(at, keySegment(aKeys[i] as string)), aValues[i]);
+    for (const j of added) this.#added(below(at, keySegment(bKeys[j] as string)), bValues[j]);
+    for (const [i, j] of pairs.reverse())
+      this.#push(aValues[i], bValues[j], at, keySegment(bKeys[j] as string));
+  }
+
+  /** Keys of an error that only one of the two lists in a loop; all others are told as keys. */
+  #enumerability(a: GraphNode, b: GraphNode, at: Place | undefined): void {
+    const said = (is: boolean | undefined) => (is ? 'enumerable' : 'not enumerable');
+    for (const [i, j] of match(a.keys, b.keys).pairs) {
+      const [x, y] = [a.detail?.enumerable?.[i], b.detail?.enumerable?.[j]];
+      if (x !== y) this.#report(below(at, keySegment(a.keys[i] as string)), () => [said(x), said(y)]);
+    }
+  }
+
+  #elements(
+    a: GraphNode,
+    b: GraphNode,
+    ours: readonly unknown[],
+    theirs: readonly unknown[],
+    at: Place | undefined,
+  ): void {
+    const { runs, pairs, sameLength } = runsOf(ours, theirs);
+    if (!sameLength) this.#changed(at, a, b);
+    for (const run of runs) this.#run(run, at);
+    for (const { a: x, b: y, index } of pairs.reverse()) this.#push(x, y, at, indexSegment(index));
+  }
+
+  #map(a: GraphNode, b: GraphNode, at: Place | undefined): void {
+    const [ours, theirs] = [keysOfMap(a), keysOfMap(b)];
+    const { pairs, removed, added, reordered } = match(ours, theirs);
+    const order = (keys: readonly unknown[]) => `keys in the order ${shownList(keys)}`;
+    if (reordered) this.#report(at, () => [order(ours), order(theirs)]);
+    for (const i of removed) this.#removed(below(at, mapValueSegment(ours[i], i)), a.children[2 * i + 1]);
+    for (const j of added) this.#added(below(at, mapValueSegment(theirs[j], j)), b.children[2 * j + 1]);
+    for (const [i, j] of pairs.reverse()) {
+      this.#push(a.children[2 * i + 1], b.children[2 * j + 1], at, mapValueSegment(theirs[j], j));
+      if (isNode(ours[i])) this.#push(ours[i], theirs[j], at, mapKeySegment(j));
+    }
+  }
+
+  #set(a: GraphNode, b: GraphNode, at: Place | undefined): void {
+    const { pairs, removed, added, reordered } = match(a.children, b.children);
+    const order = (node: GraphNode) => `members in the order ${shownList(node.children)}`;
+    if (reordered) this.#report(at, () => [order(a), order(b)]);
+    for (const i of removed) this.#removed(below(at, memberSegment(i)), a.children[i]);
+    for (const j of added) this.#added(below(at, memberSegment(j)), b.children[j]);
+    for (const [i, j] of pairs.reverse()) {
+      if (isNode(a.children[i])) this.#push(a.children[i], b.children[j], at, memberSegment(j));
+    }
+  }
+
+  #view(a: GraphNode, b: GraphNode, at: Place | undefined): void {
+    const [x, y] = [a.detail as NodeDetail, b.detail as NodeDetail];
+    const [ours, theirs] = [bufferBelow(a), bufferBelow(b)];
+    const whole = showsAll(a) && showsAll(b) && this.#meetBuffers(a, b, at);
+    if (whole && ours.bytes && theirs.bytes) {
+      this.#bytes(a, b, ours.bytes, theirs.bytes, at);
+    } else if (!whole || ours.bytes || theirs.bytes) {
+      const samePlace = x.byteOffset === y.byteOffset && x.viewLength === y.viewLength;
+      if (!samePlace) this.#changed(at, a, b);
+      if (!whole) this.#push(a.children[0], b.children[0], at, '');
+    }
+  }
+
+  /** True where these views are the first over their buffers, and those are alike but for their bytes. */
+  #meetBuffers(a: GraphNode, b: GraphNode, at: Place | undefined): boolean {
+    const [x, y] = [a.children[0] as GraphNode, b.children[0] as GraphNode];
+    if (this.#metInA.has(x) || this.#metInB.has(y)) return false;
+    if (kindOf(x) !== kindOf(y) || !isSamePower(bufferOf(x), bufferOf(y))) return false;
+    this.#metInA.set(x, { at, other: y });
+    this.#metInB.set(y, { at, other: x });
+    return true;
+  }
+
+  /** Small buffers, each shown whole by a view. */
+  #bytes(a: GraphNode, b: GraphNode, ours: Uint8Array, theirs: Uint8Array, at: Place | undefined): void {
+    if (isEqual(ours, theirs)) return;
+    const type = a.detail?.type as number;
+    const [x, y] = [elementsOf(type, ours), elementsOf(type, theirs)];
+    const before = this.values.length + this.more;
+    if (x && y) this.#elements(a, b, x, y, at);
+    // A DataView has no elements, and NaNs of different payload are no different numbers.
+    if (this.values.length + this.more === before) this.#differingBytes(ours, theirs, at);
+  }
+
+  #buffer(a: GraphNode, b: GraphNode, at: Place | undefined): void {
+    const [x, y] = [bufferOf(a), bufferOf(b)];
+    // A region says by itself that it has become longer.
+    const sameLength = x.byteLength === y.byteLength || (!x.bytes && !y.bytes);
+    if (!sameLength || !isSamePower(x, y)) this.#changed(at, a, b);
+    else if (x.bytes && y.bytes && !isEqual(x.bytes, y.bytes)) this.#differingBytes(x.bytes, y.bytes, at);
+  }
+
+  #differingBytes(a: Uint8Array, b: Uint8Array, at: Place | undefined): void {
+    const from = a.findIndex((byte, index) => byte !== b[index]);
+    const start = from === -1 ? Math.min(a.length, b.length) : from;
+    this.#report(at, () => [hex(a, start), hex(b, start)]);
+  }
+
+  #run({ index, count, a, b }: Run, at: Place | undefined): void {
+    const place = below(at, indexSegment(index));
+    if (count === 1 && a.length === b.length) {
+      this.#changed(place, a[0], b[0]);
+      return;
+    }
+    const said = (values: readonly unknown[]) => {
+      if (values.length === 0) return undefined;
+      return count === 1 ? shown(values[0]) : shownList(values, count);
+    };
+    this.#report(place, () => [said(a), said(b)], count);
+  }
+
+  #changed(at: Place | undefined, a: unknown, b: unknown): void {
+    this.#report(at, () => {
+      const from = firstDifference(a, b);
+      return [shown(a, from), shown(b, from)];
+    });
+  }
+
+  #removed(at: Place, value: unknown): void {
+    this.#report(at, () => [shown(value), undefined]);
+  }
+
+  #added(at: Place, value: unknown): void {
+    this.#report(at, () => [undefined, shown(value)]);
+  }
+
+  /** `say` puts into words what the two states have there; undefined: nothing. */
+  #report(at: Place | undefined, say: () => [string | undefined, string | undefined], count = 1): void {
+    if (this.values.length >= this.#limit) {
+      this.more++;
+      return;
+    }
+    const [a, b] = say();
+    const change = a === undefined ? 'added' : b === undefined ? 'removed' : 'changed';
+    this.values.push({ path: pathOf(at), change, count, a, b });
+  }
+
+  /** Most of two states is equal primitives: nothing is made of those. */
+  #pushKey(a: unknown, b: unknown, at: Place | undefined, key: string): void {
+    if (isNode(a) || !Object.is(a, b)) this.#push(a, b, at, keySegment(key));
+  }
+
+  #push(a: unknown, b: unknown, at: Place | undefined, segment: string): void {
+    this.#stack.push({ a, b, at: below(at, segment) });
+  }
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((key, index) => key === b[index]);
+}
+
+function below(from: Place | undefined, segment: string): Place {
+  return { from, segment };
+}
+
+/** Nodes of one kind are made of the same parts, whatever their class. */
+function kindOf(node: GraphNode): string {
+  return node.tag === tag.T_ENCODED ? 'encoded' : builtinName(node);
+}
+
+function identity(node: GraphNode, met: Meeting | undefined): string {
+  return met ? `the ${titleOf(node)} at ${pathOf(met.at) || 'the root'}` : `its own ${titleOf(node)}`;
+}
+
+function keysOfMap(node: GraphNode): unknown[] {
+  return node.children.filter((_, position) => position % 2 === 0);
+}
+
+function bufferBelow(view: GraphNode): BufferDetail {
+  return bufferOf(view.children[0] as GraphNode);
+}
+
+/** True for a view of fixed length over all of its buffer. */
+function showsAll(view: GraphNode): boolean {
+  const { type, byteOffset, viewLength } = view.detail as NodeDetail;
+  if (byteOffset !== 0 || viewLength === undefined) return false;
+  return viewLength * viewElementBytes(type as number) === bufferBelow(view).byteLength;
+}
+
+function isSamePower(a: BufferDetail, b: BufferDetail): boolean {
+  return a.resizable === b.resizable && (!a.resizable || a.maxByteLength === b.maxByteLength);
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+const HEX_BYTES = 16;
+
+function hex(bytes: Uint8Array, start: number): string {
+  const part = Buffer.from(bytes.subarray(start, start + HEX_BYTES)).toString('hex');
+  return `bytes from ${start}: ${part}${start + HEX_BYTES < bytes.length ? '…' : ''}`;
+}
