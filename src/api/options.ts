@@ -260,7 +260,7 @@ function checkBoolean(value: unknown, name: string): boolean {
 }
 
 /** A mistyped option must not be taken for an absent one. */
-function checkNames(options: object, known: ReadonlySet<string>, where: string): void {
+export function checkNames(options: object, known: ReadonlySet<string>, where: string): void {
   for (const name in options) {
     if (!known.has(name))
       throw new TypeError(`${where} has no option ${name}; there are: ${[...known].join(', ')}`);

@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import { Command, type CommanderError } from 'commander';
 import { addCompletion } from './commands/completion.js';
+import { addDiff } from './commands/diff.js';
 import { addForget } from './commands/forget.js';
 import { addLs } from './commands/ls.js';
 import { addShow } from './commands/show.js';
@@ -35,6 +36,7 @@ const ADDITIONS = [
   addTag,
   addUntag,
   addStats,
+  addDiff,
   addForget,
   addUnforget,
   addVerify,

@@ -25,7 +25,7 @@ export function match(a: readonly unknown[], b: readonly unknown[]): Matched {
   let highest = -1;
   let reordered = false;
   for (const [i, key] of a.entries()) {
-    const j = isNode(key) ? objects[nextObject++] : b[i] === key ? i : positions().get(key);
+    const j = isNode(key) ? objects[nextObject++] : i < b.length && b[i] === key ? i : positions().get(key);
     if (j === undefined) {
       removed.push(i);
       continue;

@@ -7,6 +7,7 @@
  */
 
 import type { Store } from '../store/store.js';
+import { diffJob } from './diff-job.js';
 import { gcJob } from './gc-job.js';
 import { verifyJob } from './verify-job.js';
 
@@ -24,6 +25,7 @@ export interface JobContext {
 export const jobs: Record<string, (store: Store, context: JobContext, args: unknown[]) => Job> = {
   gc: gcJob,
   verify: verifyJob,
+  diff: diffJob,
 };
 
 export interface BackgroundHooks {

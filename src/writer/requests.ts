@@ -267,7 +267,7 @@ function regionInfo({
   return { path, kind, byteLength: tree.byteLength };
 }
 
-async function describe(store: Store, summary: Summary, manifest: Manifest): Promise<SnapshotInfo> {
+export async function describe(store: Store, summary: Summary, manifest: Manifest): Promise<SnapshotInfo> {
   const tags = await tagsBySnapshot(store);
   return infoOf(summary, manifest, tags.get(summary.id) ?? []);
 }
@@ -293,7 +293,7 @@ async function writing(store: Store, put: () => void): Promise<void> {
   await store.commit();
 }
 
-function manifestOf(store: Store, summary: Summary): Manifest {
+export function manifestOf(store: Store, summary: Summary): Manifest {
   try {
     return store.manifest(summary);
   } catch (error) {
@@ -313,7 +313,7 @@ function manifestIfReadable(store: Store, summary: Summary): Manifest | undefine
 }
 
 /** Damage is reported with the snapshot it hits: that is what a person can act on. */
-function naming(summary: Summary, error: unknown, region?: string): unknown {
+export function naming(summary: Summary, error: unknown, region?: string): unknown {
   if (!(error instanceof SnapError) || error.code !== 'SNAP_CORRUPT') return error;
   const { pack, offset } = error;
   const where = region === undefined ? '' : `, region ${region === '' ? '(state)' : region}`;
@@ -327,7 +327,7 @@ function naming(summary: Summary, error: unknown, region?: string): unknown {
   });
 }
 
-async function find(store: Store, ref: SnapshotRef, run: string): Promise<Summary> {
+export async function find(store: Store, ref: SnapshotRef, run: string): Promise<Summary> {
   if (typeof ref === 'string') return ref === 'latest' ? await latest(store, run) : await named(store, ref);
   const wanted = 'step' in ref ? `step ${ref.step}` : `a time before ${ref.before.toISOString()}`;
   for await (const summary of store.summaries(run)) {

@@ -4,7 +4,18 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { MAIN, scratch, snap } from './support.js';
 
-const COMMANDS = ['ls', 'show', 'tag', 'untag', 'stats', 'forget', 'unforget', 'verify', 'completion'];
+const COMMANDS = [
+  'ls',
+  'show',
+  'tag',
+  'untag',
+  'stats',
+  'diff',
+  'forget',
+  'unforget',
+  'verify',
+  'completion',
+];
 
 /** Wrong usage: status 2, nothing on stdout, one line and how the command goes on stderr. */
 function assertWrong(args: string[], message: RegExp, usage = 'snap'): void {

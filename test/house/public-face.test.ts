@@ -13,6 +13,7 @@ test('the public names', () => {
   assert.deepEqual(own(holdfast.Snap.prototype), [
     'close',
     'constructor',
+    'diff',
     'flush',
     'forget',
     'gc',

@@ -173,6 +173,11 @@ test('Maps by key, Sets by member, objects among them by order', () => {
   ]);
 });
 
+test('an entry whose key is undefined can be gone too', () => {
+  assert.deepEqual(lines(new Map([[undefined, 1]]), new Map()), ['get(undefined): 1 -> ']);
+  assert.deepEqual(lines(new Set([undefined]), new Set()), ['values()[0]: undefined -> ']);
+});
+
 test('another order is a difference', () => {
   assert.deepEqual(lines({ x: 1, y: 2 }, { y: 2, x: 1 }), [
     ': keys in the order "x", "y" -> keys in the order "y", "x"',

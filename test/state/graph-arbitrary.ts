@@ -320,7 +320,7 @@ function fill(spec: Spec, object: object, resolve: (item: unknown) => unknown): 
   for (const [key, item] of spec.fields) {
     const own = Object.getOwnPropertyDescriptor(object, key);
     const isIndex =
-      spec.kind === 'view' || spec.kind === 'array' || spec.kind === 'trail' ? /^-?\d/.test(key) : false;
+      spec.kind === 'view' || spec.kind === 'array' || spec.kind === 'trail' ? /^\s*-?\d/.test(key) : false;
     // What a built-in is made of ('length', an error's 'stack') stays as it is.
     if (own?.configurable === false || isIndex || (key === 'stack' && own !== undefined)) continue;
     Object.defineProperty(object, key, {

@@ -1,0 +1,148 @@
+/** A comparison of two snapshots, for people and as JSON. */
+
+import { formatBytes } from '../base/sizes.js';
+import type { Diff, RegionDiff, SnapshotInfo, ValueDiff } from '../index.js';
+import { snapshotJson } from './json.js';
+import type { Style } from './style.js';
+import { type Column, table } from './table.js';
+import { age, count, shortIds } from './words.js';
+
+/** Ranges that are listed one by one; of more, only the first and the last index and their number. */
+const LISTED_RANGES = 3;
+
+const REGION_COLUMNS: readonly Column[] = [
+  { title: 'region', least: 8 },
+  { title: 'kind', least: 8, drop: 1 },
+  { title: 'size', align: 'right', drop: 3 },
+  { title: 'differ', align: 'right' },
+  { title: 'where', least: 12, drop: 4 },
+  { title: 'largest difference', least: 16, drop: 2 },
+];
+
+const VALUE_COLUMNS: readonly Column[] = [
+  { title: 'value', least: 12 },
+  { title: 'a', least: 8 },
+  { title: 'b', least: 8 },
+];
+
+export function describeDiff(diff: Diff, style: Style, now: number): string {
+  const parts = [snapshots(diff, style, now)];
+  if (diff.same) parts.push('the states are the same');
+  if (diff.regions.length > 0) parts.push(table(REGION_COLUMNS, diff.regions.map(regionRow), style));
+  if (diff.values.length > 0) parts.push(table(VALUE_COLUMNS, diff.values.map(valueRow), style));
+  const rest = restOf(diff);
+  if (rest) parts.push(rest);
+  return parts.join('\n\n');
+}
+
+function snapshots({ a, b }: Diff, style: Style, now: number): string {
+  const ids = shortIds([a.id, b.id]);
+  const row = (name: string, info: SnapshotInfo) => [
+    name,
+    ids.get(info.id) ?? info.id,
+    info.run,
+    info.step === undefined ? '-' : String(info.step),
+    age(info.createdAt, now),
+  ];
+  return table(
+    [
+      { title: '' },
+      { title: 'id' },
+      { title: 'run', least: 6, drop: 2 },
+      { title: 'step', align: 'right' },
+      { title: 'age', align: 'right', drop: 1 },
+    ],
+    [row('a', a), row('b', b)],
+    style,
+  );
+}
+
+function regionRow({ path, change, a, b, content }: RegionDiff): string[] {
+  const name = path === '' ? '(state)' : path;
+  if (!a || !b) {
+    const form = a ?? b;
+    return [name, form?.kind ?? '', formatBytes(form?.byteLength ?? 0), change, '', ''];
+  }
+  const kind = fromTo(a.kind, b.kind);
+  const size = fromTo(formatBytes(a.byteLength), formatBytes(b.byteLength));
+  if (!content) return [name, kind, size, '0', '', ''];
+  const share = percent(content.changed / content.elements);
+  return [name, kind, size, `${content.changed} (${share})`, where(content), largest(content)];
+}
+
+function fromTo(a: string, b: string): string {
+  return a === b ? a : `${a} -> ${b}`;
+}
+
+type Content = NonNullable<RegionDiff['content']>;
+
+/** Indexes of the first and last element of each range, both included. */
+function where({ ranges, runs, first, last }: Content): string {
+  if (runs > LISTED_RANGES) return `${first}-${last} in ${runs} runs`;
+  return ranges.map(({ start, end }) => (end - start === 1 ? `${start}` : `${start}-${end - 1}`)).join(', ');
+}
+
+function largest({ largest: found, incomparable }: Content): string {
+  const nan = incomparable > 0 ? `${incomparable} x NaN` : '';
+  if (!found) return nan;
+  const { index, difference, a, b } = found;
+  return `${short(difference)} at ${index}: ${short(a)} -> ${short(b)}${nan && `; ${nan}`}`;
+}
+
+function valueRow({ path, count: length, a, b }: ValueDiff): string[] {
+  const run =
+    length > 1 ? path.replace(/\[(\d+)\]$/, (_, from) => `[${from}..${Number(from) + length - 1}]`) : path;
+  return [run === '' ? '(state)' : run, a ?? '-', b ?? '-'];
+}
+
+function restOf({ same, moreValues, equalRegions }: Diff): string {
+  const lines: string[] = [];
+  if (moreValues > 0) lines.push(`and ${count(moreValues, 'more value')} (--limit N lists more)`);
+  if (!same && equalRegions > 0) lines.push(`${count(equalRegions, 'region')} the same`);
+  return lines.join('\n');
+}
+
+function percent(share: number): string {
+  if (share === 1) return '100 %';
+  return share < 0.001 ? '< 0.1 %' : `${Math.min(share * 100, 99.9).toFixed(1)} %`;
+}
+
+/** Six digits are enough to see by; all of them are in the JSON. */
+function short(value: number | bigint): string {
+  return typeof value === 'bigint' ? String(value) : String(Number(value.toPrecision(6)));
+}
+
+/** With every key there is, in one order. */
+export function diffJson({ a, b, same, regions, equalRegions, values, moreValues, readBytes }: Diff) {
+  return {
+    a: snapshotJson(a),
+    b: snapshotJson(b),
+    same,
+    regions: regions.map(regionJson),
+    equalRegions,
+    values: values.map((value) => ({ ...value, a: value.a ?? null, b: value.b ?? null })),
+    moreValues,
+    readBytes,
+  };
+}
+
+function regionJson({ path, change, a, b, content }: RegionDiff) {
+  return { path, change, a: a ?? null, b: b ?? null, content: content ? contentJson(content) : null };
+}
+
+function contentJson(content: Content) {
+  const { largest: found } = content;
+  if (!found) return { ...content, largest: null };
+  const { index, difference, a, b } = found;
+  return { ...content, largest: { index, difference: exact(difference), a: exact(a), b: exact(b) } };
+}
+
+/** A number as JSON says it, or as a string where it cannot: bigints, infinities, -0. */
+function exact(value: number | bigint): number | string {
+  if (typeof value === 'bigint') return String(value);
+  return Number.isFinite(value) && !Object.is(value, -0)
+    ? value
+    : Object.is(value, -0)
+      ? '-0'
+      : String(value);
+}
