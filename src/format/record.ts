@@ -72,6 +72,20 @@ export const RecordType = {
 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 
+/** What each is called where it is told that one is damaged. */
+export const RECORD_NAMES: Readonly<Record<RecordType, string>> = {
+  1: 'the pack header',
+  2: 'a chunk',
+  3: 'a page',
+  4: 'a manifest',
+  5: 'a commit record',
+  6: 'a tag',
+  7: 'a note of what is forgotten',
+  8: 'a timing',
+  9: 'the footer',
+  10: 'a gc record',
+};
+
 export const Codec = { raw: 0, zstd: 1 } as const;
 export type Codec = (typeof Codec)[keyof typeof Codec];
 

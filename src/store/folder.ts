@@ -13,7 +13,7 @@ import { UUID_BYTES } from '../format/pack.js';
 import { toSnapError } from '../io/failure.js';
 import type { Io } from '../io/io.js';
 import { readSmallFile, replaceFile } from '../io/transfer.js';
-import { type Layout, OWN_NAMES } from './layout.js';
+import { type Layout, OWN_NAMES, packNumber } from './layout.js';
 
 const DESCRIPTOR_LIMIT = 64 * 1024;
 
@@ -106,18 +106,18 @@ export function checkUsable(descriptor: Descriptor, readOnly: boolean): void {
 /** A folder without a descriptor becomes a store only if it is empty or a creation was cut short in it. */
 function refuseForeign(io: Io, layout: Layout): void {
   const names = io.list(layout.root);
+  if (names.includes('packs') && io.list(layout.packs).some((name) => packNumber(name) !== undefined)) {
+    throw new SnapError(
+      'SNAP_CORRUPT',
+      `${layout.root} holds packs but its descriptor (holdfast.json) is gone; Snap.repair(directory) makes it anew`,
+      { path: layout.root },
+    );
+  }
   const foreign = names.find((name) => !OWN_NAMES.has(name));
   if (foreign !== undefined) {
     throw new SnapError(
       'SNAP_NOT_FOUND',
       `${layout.root} is not a store and holds other files (${foreign}); choose an empty folder or a new name`,
-      { path: layout.root },
-    );
-  }
-  if (names.includes('packs') && io.list(layout.packs).length > 0) {
-    throw new SnapError(
-      'SNAP_CORRUPT',
-      `${layout.root} holds packs but its descriptor (holdfast.json) is gone; Snap.repair(directory) makes it anew`,
       { path: layout.root },
     );
   }

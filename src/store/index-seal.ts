@@ -17,6 +17,8 @@ import type { Layout } from './layout.js';
 import type { Damage } from './scan.js';
 
 export interface CleanState {
+  /** UUID of the store. */
+  store: string;
   /** Hash of the index's files. */
   index: string;
   /** Size of every pack. */
@@ -70,15 +72,15 @@ export function writeSeal(io: Io, layout: Layout, state: CleanState): void {
   replaceFile(io, layout.clean, Buffer.from(`${JSON.stringify({ state: content, check })}\n`));
 }
 
-/** What the last clean close wrote, if that file is there and whole. */
-export function readSeal(io: Io, layout: Layout): CleanState | undefined {
+/** What the last clean close of this store wrote, if that file is there and whole. */
+export function readSeal(io: Io, layout: Layout, store: string): CleanState | undefined {
   try {
     const text = readSmallFile(io, layout.clean, SEAL_LIMIT)?.toString('utf8');
     if (text === undefined) return undefined;
     const { state, check } = JSON.parse(text) as { state: string; check: string };
     if (crc32(Buffer.from(state)).toString(16) !== check) return undefined;
     const value: unknown = JSON.parse(state);
-    return isCleanState(value) ? value : undefined;
+    return isCleanState(value) && value.store === store ? value : undefined;
   } catch {
     return undefined;
   }
@@ -86,7 +88,7 @@ export function readSeal(io: Io, layout: Layout): CleanState | undefined {
 
 function isCleanState(value: unknown): value is CleanState {
   if (typeof value !== 'object' || value === null) return false;
-  const { index, packs, commitId, damage, ...rest } = value as Record<keyof CleanState, unknown>;
+  const { store, index, packs, commitId, damage, ...rest } = value as Record<keyof CleanState, unknown>;
   const numbers = [
     rest.openPack,
     rest.openEnd,
@@ -96,6 +98,7 @@ function isCleanState(value: unknown): value is CleanState {
     rest.commitNumber,
   ];
   return (
+    typeof store === 'string' &&
     typeof index === 'string' &&
     typeof packs === 'object' &&
     packs !== null &&

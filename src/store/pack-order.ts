@@ -27,26 +27,32 @@ export class PackOrder {
   readonly damage: Damage[] = [];
   /** Files that lie under the name of another pack. */
   readonly misplaced: { number: number; belongsTo: number }[] = [];
+  /** There are packs, and all of them belong to another store. */
+  readonly isOfAnotherStore: boolean;
 
   constructor(packs: Packs, store: Buffer) {
     const listed: ListedPack[] = [];
+    let foreign = 0;
     for (const number of packs.numbers()) {
       const record = packs.readRecord(number, 0);
       const isHeader = record?.header.type === RecordType.packHeader;
       const header = isHeader ? decodePackHeader(record.payload) : undefined;
       if (header && !header.store.equals(store)) {
-        this.damage.push({ pack: number, offset: 0, reason: 'it belongs to another store' });
+        this.damage.push({ pack: number, offset: 0, reason: 'it belongs to another store', foreign: true });
+        foreign++;
         continue;
       }
       const belongsTo = header ? number : packs.numberInside(number);
       if (belongsTo !== undefined && belongsTo !== number) {
-        this.damage.push({ pack: number, offset: 0, reason: `it is the file of pack ${belongsTo}` });
+        const reason = `it is the file of pack ${belongsTo}`;
+        this.damage.push({ pack: number, offset: 0, reason, foreign: true });
         this.misplaced.push({ number, belongsTo });
         continue;
       }
       listed.push({ number, header, sequence: header && record ? record.header.sequence : 0 });
     }
     this.listed = listed;
+    this.isOfAnotherStore = listed.length === 0 && foreign > 0;
   }
 
   /** The first pack after the one at `position` whose header can be read. */
@@ -74,14 +80,18 @@ export class PackOrder {
         const range = gone.find(({ first, count }) => expected >= first && expected < first + count);
         if (range) expected = range.first + range.count - 1;
         else if (missing.length === enough) {
-          missing.push({ pack: expected, offset: 0, reason: `all files before pack ${end} are missing` });
+          missing.push(missingFile(expected, `all files before pack ${end} are missing`));
           break;
-        } else if (!this.misplaced.some((file) => file.number === expected)) {
-          missing.push({ pack: expected, offset: 0, reason: 'the file is missing' });
+        } else if (!this.misplaced.some(({ belongsTo }) => belongsTo === expected)) {
+          missing.push(missingFile(expected, 'the file is missing'));
         }
       }
       expected = number + 1;
     }
     return missing;
   }
+}
+
+function missingFile(pack: number, reason: string): Damage {
+  return { pack, offset: 0, reason, costs: 'unknown' };
 }

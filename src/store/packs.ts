@@ -235,9 +235,8 @@ export class Packs {
     return true;
   }
 
-  /** The footer of a sealed pack, or undefined where the pack has none that verifies. */
-  footer(pack: number): SealedEnd | undefined {
-    const size = this.size(pack);
+  /** The footer of a sealed pack that ends at `size`, or undefined where the pack has none that verifies. */
+  footer(pack: number, size: number = this.size(pack)): SealedEnd | undefined {
     if (size < TRAILER_BYTES + HEADER_BYTES) return undefined;
     const trailer = Buffer.allocUnsafe(TRAILER_BYTES);
     if (this.#read(pack, trailer, size - TRAILER_BYTES) !== TRAILER_BYTES) return undefined;
@@ -276,8 +275,10 @@ export function checkMatches(header: RecordHeader, stored: Buffer): boolean {
 }
 
 export function damaged(pack: number, offset: number, reason: string): SnapError {
-  return new SnapError('SNAP_CORRUPT', `pack ${pack} is damaged at byte ${offset}: ${reason}`, {
-    pack,
-    offset,
-  });
+  return new SnapError('SNAP_CORRUPT', `${damagedAt(pack, offset)}${reason}`, { pack, offset });
+}
+
+/** How the message of such an error begins. */
+export function damagedAt(pack: number, offset: number): string {
+  return `pack ${pack} is damaged at byte ${offset}: `;
 }

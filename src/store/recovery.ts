@@ -13,6 +13,7 @@
  *    looked at from the newest to the oldest, and taken in from the oldest to the newest.
  */
 
+import { SnapError } from '../base/errors.js';
 import { decodeCommit, NO_COMMIT } from '../format/commit.js';
 import { decodeGc, type GcRecord, NOTHING_GONE } from '../format/gc.js';
 import { encodeFooter, Footer } from '../format/pack.js';
@@ -23,7 +24,7 @@ import { needsPayload } from './index.js';
 import { type ListedPack, PackOrder } from './pack-order.js';
 import type { Chain } from './pack-writer.js';
 import type { Packs } from './packs.js';
-import { type Damage, type Span, scanPack, spanIsWhole } from './scan.js';
+import { cutOff, type Damage, damageOf, type Span, scanPack, spanIsWhole } from './scan.js';
 
 export interface Recovered {
   chain: Chain;
@@ -91,6 +92,7 @@ export function* recover(
   options: RecoveryOptions,
 ): Generator<RecoveryProgress, Recovered> {
   const order = new PackOrder(packs, options.store);
+  if (order.isOfAnotherStore) throw otherDescriptorError();
   const result: Recovered = {
     chain: { sequence: 1, commitNumber: 0, commitId: NO_COMMIT },
     damage: order.damage,
@@ -233,7 +235,7 @@ class Recovery {
       const closes = type === RecordType.commit && at === footer.otherCount - 1;
       if (!needsPayload(type) && !closes) continue;
       const record = this.#packs.readRecord(number, start);
-      if (!record) this.#damaged(number, start, 'a manifest, note or commit record is damaged');
+      if (!record) this.#result.damage.push(damageOf({ pack: number, offset: start, type }));
       else if (closes) commitNumber = decodeCommit(record.payload).number;
       else if (this.#apply({ ...entry, payload: record.payload })) yield this.#progress(number);
     }
@@ -262,7 +264,7 @@ class Recovery {
       return { spans: [], givenUp: true, limit: undefined, certain: 0, suspicious: false };
     }
     this.#result.damage.push(...damage);
-    if (size < certain) this.#damaged(number, size, 'the pack was cut off');
+    if (size < certain) this.#result.damage.push(cutOff(number, size));
     let suspicious = tailHasCommit || damage.length > 0 || size < certain;
     if (limit === undefined) suspicious = this.#dropFailed(position, spans, certain) || suspicious;
     return { spans, givenUp: false, limit, certain, suspicious };
@@ -377,6 +379,13 @@ function footerOf(pack: number, spans: readonly Span[]): Footer {
 
 function isContent({ location: { type } }: Committed): boolean {
   return type === RecordType.chunk || type === RecordType.page;
+}
+
+function otherDescriptorError(): SnapError {
+  return new SnapError(
+    'SNAP_CORRUPT',
+    "the store's descriptor (holdfast.json) is that of another store; Snap.repair(directory) makes it anew",
+  );
 }
 
 function lastGcIn(spans: readonly Span[]): Buffer | undefined {

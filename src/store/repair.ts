@@ -1,7 +1,8 @@
 /**
  * Repair: from a damaged store to one in which everything that is listed restores whole.
  *
- *   1. the descriptor is made anew where it is gone; files under wrong names get their names back
+ *   1. the descriptor is made anew where it is gone, damaged or that of another store; files under wrong names get
+ *      their names back
  *   2. the index is rebuilt from the packs, and every byte of them is read
  *   3. what can be read of a damaged pack is copied into a new one
  *   4. one gc record says that the damaged packs are no part of the store; only then are they renamed to `*.damaged`
@@ -13,10 +14,10 @@
 
 import { join, relative } from 'node:path';
 import { throwIfAborted } from '../base/abort.js';
-import { SnapError } from '../base/errors.js';
+import { isSnapError, SnapError } from '../base/errors.js';
 import type { SnapshotId } from '../base/ids.js';
-import { newDescriptor } from '../format/descriptor.js';
-import { decodePackHeader } from '../format/pack.js';
+import { type Descriptor, newDescriptor } from '../format/descriptor.js';
+import { decodePackHeader, type PackHeader } from '../format/pack.js';
 import { RecordType } from '../format/record.js';
 import type { Io } from '../io/io.js';
 import { realIo } from '../io/real.js';
@@ -51,6 +52,12 @@ export interface RepairReport {
   salvagedBytes: number;
   /** Snapshots that cannot be restored whole any more. They are forgotten now; `unforget` brings one back. */
   lost: DamagedSnapshot[];
+  /** Snapshots that are gone without a name: their manifests cannot be read. */
+  unlisted: number;
+  /** Tags that could not be read: they are gone, or point where they did before. */
+  damagedTags: number;
+  /** Parts of packs are gone of which nobody knows what they held: more may be missing. */
+  uncertain: boolean;
   /** Nothing was wrong: only the index was made anew. */
   clean: boolean;
 }
@@ -88,6 +95,7 @@ class Repair {
   readonly #disk: Disk;
   readonly #packs = new Map<number, RepairedPack>();
   #lost = new Map<string, DamagedSnapshot>();
+  readonly #gone = { unlisted: 0, damagedTags: 0, uncertain: false };
 
   constructor(layout: Layout, options: RepairOptions, disk: Disk) {
     this.#layout = layout;
@@ -96,22 +104,26 @@ class Repair {
   }
 
   async run(): Promise<RepairReport> {
-    const descriptor = restoreDescriptor(this.#disk.io, this.#layout);
-    await this.#locked(() => this.#sortFiles());
+    checkRepairable(this.#disk.io, this.#layout);
+    const descriptor = await this.#locked(() => {
+      const restored = restoreDescriptor(this.#disk.io, this.#layout);
+      this.#sortFiles();
+      return restored;
+    });
     const salvagedBytes = await this.#opened((store) => this.#salvage(store));
     // What the index knows of packs that are gone now goes with it.
     const snapshots = await this.#opened((store) => this.#forgetLost(store));
     const packs = [...this.#packs.values()].sort((a, b) => a.pack - b.pack);
     const lost = [...this.#lost.values()];
     const clean = !descriptor && packs.length === 0 && lost.length === 0;
-    return { descriptor, snapshots, packs, salvagedBytes, lost, clean };
+    return { descriptor, snapshots, packs, salvagedBytes, lost, ...this.#gone, clean };
   }
 
-  async #locked(work: () => void): Promise<void> {
+  async #locked<T>(work: () => T): Promise<T> {
     const { io, simulated } = this.#disk;
     const lock = simulated ? undefined : await acquireLock(io, this.#layout);
     try {
-      work();
+      return work();
     } finally {
       await lock?.release();
     }
@@ -169,7 +181,8 @@ class Repair {
   }
 
   async #salvage(store: Store): Promise<number> {
-    const { damage, damagedSnapshots } = await this.#verify(store, 1);
+    const { damage, damagedSnapshots, unlisted, damagedTags, uncertain } = await this.#verify(store, 1);
+    Object.assign(this.#gone, { unlisted, damagedTags, uncertain });
     for (const one of damage) this.#note(one);
     for (const snapshot of damagedSnapshots) this.#lost.set(snapshot.id, snapshot);
     const numbers = [...new Set(damage.map(({ pack }) => pack))].sort((a, b) => a - b);
@@ -201,7 +214,9 @@ class Repair {
   async #forgetLost(store: Store): Promise<number> {
     const before = this.#lost;
     const findings = await this.#verify(store, 0);
-    this.#lost = new Map(findings.damagedSnapshots.map((snapshot) => [snapshot.id, snapshot]));
+    this.#lost = new Map(
+      findings.damagedSnapshots.map((snapshot) => [snapshot.id, withFirstReasons(snapshot, before)]),
+    );
     // One whose manifest is gone is not even listed any more.
     for (const [id, snapshot] of before) {
       if (!store.byId(id as SnapshotId)) this.#lost.set(id, snapshot);
@@ -242,29 +257,60 @@ class Repair {
   }
 }
 
-/** Makes the descriptor anew where it is gone or damaged and a pack tells the store's UUID. */
+/** What was wrong before the packs were set aside: after it everything is just gone. */
+function withFirstReasons(
+  snapshot: DamagedSnapshot,
+  before: ReadonlyMap<string, DamagedSnapshot>,
+): DamagedSnapshot {
+  const known = new Map(before.get(snapshot.id)?.parts.map((part) => [part.path, part]));
+  return { ...snapshot, parts: snapshot.parts.map((part) => known.get(part.path) ?? part) };
+}
+
+/** Throws where there is nothing to repair, or not by this version. */
+function checkRepairable(io: Io, layout: Layout): void {
+  if (readableDescriptor(io, layout)) return;
+  if (io.stat(layout.packs)?.kind === 'folder') return;
+  throw new SnapError('SNAP_NOT_FOUND', `there is no store at ${layout.root}`, { path: layout.root });
+}
+
+/** Makes the descriptor anew where it is gone, damaged, or another store's; says whether it was. */
 function restoreDescriptor(io: Io, layout: Layout): boolean {
-  try {
-    if (findStore(io, layout)) return false;
-  } catch (error) {
-    if (!(error instanceof SnapError) || error.code !== 'SNAP_CORRUPT') throw error;
-  }
-  if (io.stat(layout.packs)?.kind !== 'folder') {
-    throw new SnapError('SNAP_NOT_FOUND', `there is no store at ${layout.root}`, { path: layout.root });
-  }
+  const descriptor = readableDescriptor(io, layout);
   const packs = new Packs(io, layout);
   try {
-    for (const number of packs.numbers()) {
-      const record = packs.readRecord(number, 0);
-      if (record?.header.type !== RecordType.packHeader) continue;
-      const { store, time } = decodePackHeader(record.payload);
-      writeDescriptor(io, layout, newDescriptor(store.toString('hex'), time));
-      return true;
+    const uuid = descriptor && Buffer.from(descriptor.uuid, 'hex');
+    if (uuid && !new PackOrder(packs, uuid).isOfAnotherStore) return false;
+    const header = commonHeader(packs);
+    if (!header) {
+      const message = `no pack in ${layout.packs} tells which store it belongs to`;
+      throw new SnapError('SNAP_NOT_FOUND', message, { path: layout.packs });
     }
+    writeDescriptor(io, layout, newDescriptor(header.store.toString('hex'), header.time));
+    return true;
   } finally {
     packs.close();
   }
-  throw new SnapError('SNAP_NOT_FOUND', `no pack in ${layout.packs} tells which store it belongs to`, {
-    path: layout.packs,
-  });
+}
+
+function readableDescriptor(io: Io, layout: Layout): Descriptor | undefined {
+  try {
+    return findStore(io, layout);
+  } catch (error) {
+    if (isSnapError(error, 'SNAP_CORRUPT')) return undefined;
+    throw error;
+  }
+}
+
+/** The first header of the store to which most packs belong. */
+function commonHeader(packs: Packs): PackHeader | undefined {
+  const headers = new Map<string, PackHeader[]>();
+  for (const number of packs.numbers()) {
+    const record = packs.readRecord(number, 0);
+    if (record?.header.type !== RecordType.packHeader) continue;
+    const header = decodePackHeader(record.payload);
+    const store = header.store.toString('hex');
+    headers.set(store, [...(headers.get(store) ?? []), header]);
+  }
+  const most = [...headers.values()].sort((a, b) => b.length - a.length)[0];
+  return most?.[0];
 }

@@ -14,7 +14,13 @@ import type { ChunkId } from '../base/ids.js';
 import { RunningHash } from '../chunker/ids.js';
 import { type Commit, decodeCommit } from '../format/commit.js';
 import { locationOf } from '../format/pack.js';
-import { RECORD_ALIGNMENT, type RecordHeader, RecordType, recordBytes } from '../format/record.js';
+import {
+  RECORD_ALIGNMENT,
+  RECORD_NAMES,
+  type RecordHeader,
+  RecordType,
+  recordBytes,
+} from '../format/record.js';
 import { type Committed, needsPayload } from './index.js';
 import type { Packs } from './packs.js';
 
@@ -40,6 +46,10 @@ export interface Damage {
   pack: number;
   offset: number;
   reason: string;
+  /** What went with them, where nothing else tells: a snapshot that is not listed any more, a tag, or who knows. */
+  costs?: 'snapshot' | 'tag' | 'unknown';
+  /** The file is no part of this store, or not under this name. */
+  foreign?: true;
 }
 
 export interface PackScan {
@@ -56,6 +66,10 @@ interface SpanRecord {
   header: RecordHeader;
   raw: Buffer;
 }
+
+export const UNREADABLE = 'there is no readable record';
+/** A manifest or note cannot be read: told by itself, when it is given up. */
+const MEMBER_DAMAGED = 'a member is damaged';
 
 /** Reads `[0, limit)` of a pack; what ends before `certain` is known to have been durable. */
 export function scanPack(packs: Packs, pack: number, limit: number, certain: number): PackScan {
@@ -95,7 +109,7 @@ class Scan {
       position = this.#packs.resync(this.#pack, next + RECORD_ALIGNMENT, this.#limit);
       this.#orphan();
       if (position !== undefined || next + RECORD_ALIGNMENT < this.#limit) {
-        this.#suspect(next, 'there is no readable record');
+        this.#suspects.push({ pack: this.#pack, offset: next, reason: UNREADABLE, costs: 'unknown' });
       }
     }
   }
@@ -127,7 +141,8 @@ class Scan {
     if (typeof span === 'string') {
       this.#orphan();
       this.#badCommit = header.offset;
-      this.#suspect(header.offset, span);
+      if (span !== MEMBER_DAMAGED)
+        this.#suspects.push({ pack: this.#pack, offset: header.offset, reason: span });
       return;
     }
     this.#open = [];
@@ -140,7 +155,12 @@ class Scan {
   /** What is suspected before `end` is damage, and what can be read of it counts. */
   #proveDamage(end: number): void {
     this.#result.damage.push(...this.#suspects);
-    const records = this.#orphans.flatMap(({ header }) => committed(this.#packs, header) ?? []);
+    const records: Committed[] = [];
+    for (const { header } of this.#orphans) {
+      const entry = committed(this.#packs, header);
+      if (entry) records.push(entry);
+      else this.#result.damage.push(damageOf(header));
+    }
     if (records.length > 0) {
       this.#result.spans.push({ start: records[0]?.location.offset ?? end, end, records, commit: undefined });
     }
@@ -152,10 +172,6 @@ class Scan {
   #orphan(): void {
     this.#orphans.push(...this.#open);
     this.#open = [];
-  }
-
-  #suspect(offset: number, reason: string): void {
-    this.#suspects.push({ pack: this.#pack, offset, reason });
   }
 }
 
@@ -175,11 +191,23 @@ function readSpan(packs: Packs, header: RecordHeader, records: readonly SpanReco
   const entries: Committed[] = [];
   for (const { header: member } of records) {
     const entry = committed(packs, member);
-    if (!entry) return 'a manifest or note of a commit is damaged';
+    if (!entry) return MEMBER_DAMAGED;
     entries.push(entry);
   }
   const end = header.offset + recordBytes(header.storedLength);
   return { start, end, records: entries, commit: { ...commit, id: header.id, sequence: header.sequence } };
+}
+
+/** The damage of a pack that ends before it should. */
+export function cutOff(pack: number, offset: number): Damage {
+  return { pack, offset, reason: 'the pack was cut off', costs: 'unknown' };
+}
+
+/** The damage of a record whose header can be read, and its payload not. */
+export function damageOf({ pack, offset, type }: Pick<RecordHeader, 'pack' | 'offset' | 'type'>): Damage {
+  const damage = { pack, offset, reason: `${RECORD_NAMES[type]} is damaged` };
+  if (type === RecordType.manifest) return { ...damage, costs: 'snapshot' };
+  return type === RecordType.tag ? { ...damage, costs: 'tag' } : damage;
 }
 
 /** A record as the index takes it in; undefined where its payload is needed and damaged. */

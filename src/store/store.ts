@@ -649,7 +649,7 @@ export class Store {
   // ---- opening -----------------------------------------------------------------------------------
 
   async #start(options: StoreOptions): Promise<void> {
-    const seal = readSeal(this.#io, this.#layout);
+    const seal = readSeal(this.#io, this.#layout, this.descriptor.uuid);
     if (seal) this.#lastClose = { pack: seal.lastPack, end: seal.lastEnd, chain: chainOf(seal) };
     if (this.readOnly) this.#seen = this.packSizes();
     if (this.readOnly || options.simulated) {
@@ -905,6 +905,7 @@ export class Store {
 
   #cleanState(): CleanState {
     return {
+      store: this.descriptor.uuid,
       index: hashIndex(this.#io, this.#layout),
       packs: this.packSizes(),
       openPack: this.#writer && !this.#writer.broken ? this.#writer.number : 0,

@@ -13,14 +13,14 @@
 import { SnapError } from '../base/errors.js';
 import { type ChunkId, chunkKey } from '../base/ids.js';
 import { type Location, locationOf, TRAILER_BYTES } from '../format/pack.js';
-import { RECORD_ALIGNMENT, type RecordHeader, RecordType, recordBytes } from '../format/record.js';
+import { Filter, RECORD_ALIGNMENT, type RecordHeader, RecordType, recordBytes } from '../format/record.js';
 import type { Tree } from '../format/tree.js';
 import type { Summary } from './index.js';
 import { readRegionTable } from './manifests.js';
-import type { Packs } from './packs.js';
+import { damagedAt, type Packs } from './packs.js';
 import type { RecordReader } from './record-reader.js';
 import { visitChunks } from './region-tree.js';
-import type { Damage } from './scan.js';
+import { cutOff, type Damage, damageOf, UNREADABLE } from './scan.js';
 import type { Store } from './store.js';
 
 export interface VerifyOptions {
@@ -73,6 +73,12 @@ export interface VerifyFindings {
   snapshots: number;
   damage: Damage[];
   damagedSnapshots: DamagedSnapshot[];
+  /** Manifests that cannot be read: so many snapshots are not listed any more. */
+  unlisted: number;
+  /** Tags that cannot be read: they are gone, or point where they did before. */
+  damagedTags: number;
+  /** Parts of packs are gone of which nobody knows what they held. */
+  uncertain: boolean;
 }
 
 export interface Verification {
@@ -100,20 +106,25 @@ export function verification(
   const { from } = options;
   const isDone = (number: number) =>
     number < from.pack || (number === from.pack && from.offset >= (ends.get(number) ?? 0));
-  const rest = [...ends.keys()].filter((number) => !isDone(number));
+  const foreign = new Set(options.known.filter((damage) => damage.foreign).map(({ pack }) => pack));
+  const own = [...ends.keys()].filter((number) => !foreign.has(number));
+  const rest = own.filter((number) => !isDone(number));
   const startOf = (number: number) => (number === from.pack ? from.offset : 0);
   const findings: VerifyFindings = {
     pack: from.pack,
     offset: from.offset,
     packs: 0,
-    packsBefore: ends.size - rest.length,
-    packsTotal: ends.size,
+    packsBefore: own.length - rest.length,
+    packsTotal: own.length,
     continues: from.pack > 0,
     records: 0,
     readBytes: 0,
     snapshots: 0,
     damage: [],
     damagedSnapshots: [],
+    unlisted: 0,
+    damagedTags: 0,
+    uncertain: false,
   };
   const ranges = new Map<number, DamagedRange[]>();
   const told = new Set<string>();
@@ -123,14 +134,15 @@ export function verification(
   for (const damage of options.known) tell(damage);
 
   function tell(damage: Damage): void {
-    const place = `${damage.pack} ${damage.offset}`;
-    if (told.has(place)) return;
-    told.add(place);
+    told.add(placeOf(damage));
     findings.damage.push(damage);
+    findings.uncertain ||= damage.costs === 'unknown';
+    if (damage.costs === 'tag') findings.damagedTags++;
   }
 
-  function damaged(pack: number, offset: number, end: number, reason: string): void {
-    tell({ pack, offset, reason });
+  function damaged(damage: Damage, end: number): void {
+    const { pack, offset, reason } = damage;
+    if (!told.has(placeOf(damage))) tell(damage);
     const known = ranges.get(pack);
     if (known) known.push({ offset, end, reason });
     else ranges.set(pack, [{ offset, end, reason }]);
@@ -138,15 +150,16 @@ export function verification(
 
   /** What earlier runs found damaged and no later one would come to. */
   function lookAgain(): void {
-    for (const { pack, offset, reason } of from.damage) {
+    for (const damage of from.damage) {
+      const { pack, offset } = damage;
       const end = ends.get(pack);
-      if (end === undefined) continue;
+      if (end === undefined || foreign.has(pack)) continue;
       try {
         const header = packs.headerAt(pack, offset);
         if (header) checkPayload(header);
-        else damaged(pack, offset, packs.resync(pack, offset, end) ?? end, reason);
+        else damaged(damage, packs.resync(pack, offset, end) ?? end);
       } catch (error) {
-        damaged(pack, offset, end, reasonOf(error));
+        damaged({ pack, offset, reason: reasonOf(error) }, end);
       }
     }
   }
@@ -175,10 +188,10 @@ export function verification(
     try {
       size = packs.size(number);
     } catch (error) {
-      damaged(number, 0, end, reasonOf(error));
+      damaged({ pack: number, offset: 0, reason: reasonOf(error), costs: 'unknown' }, end);
       return;
     }
-    if (size < end) damaged(number, size, end, 'the pack was cut off');
+    if (size < end) damaged(cutOff(number, size), end);
     const limit = Math.min(size, end);
     for (let position: number | undefined = start; position !== undefined && position < limit; ) {
       let next: number = position;
@@ -186,13 +199,24 @@ export function verification(
         next = header.offset + recordBytes(header.storedLength);
         checkRecord(header);
         // Behind a footer there is nothing but the trailer that points at it.
-        if (header.type === RecordType.footer) next += TRAILER_BYTES;
+        if (header.type === RecordType.footer) {
+          checkTrailer(header, next);
+          next += TRAILER_BYTES;
+        }
         if (++findings.records % STEP === 0) yield next;
       }
       if (next >= limit) return;
       position = packs.resync(number, next + RECORD_ALIGNMENT, limit);
-      damaged(number, next, position ?? limit, 'there is no readable record');
+      // Of a sealed pack the footer says what stood there, and recovery has looked for it.
+      const costs = packs.isSealed(number) ? {} : { costs: 'unknown' as const };
+      damaged({ pack: number, offset: next, reason: UNREADABLE, ...costs }, position ?? limit);
     }
+  }
+
+  /** Without a trailer the footer is not found; where the footer itself is damaged, that is told of it. */
+  function checkTrailer({ pack, offset }: RecordHeader, trailer: number): void {
+    if (packs.footer(pack, trailer + TRAILER_BYTES) || !packs.readRecord(pack, offset)) return;
+    damaged({ pack, offset: trailer, reason: 'the trailer is damaged' }, trailer + TRAILER_BYTES);
   }
 
   function checkRecord(header: RecordHeader): void {
@@ -203,23 +227,40 @@ export function verification(
   function checkPayload(header: RecordHeader): void {
     findings.readBytes += header.storedLength;
     const { pack, offset, id } = header;
+    const isContent = header.type === RecordType.chunk || header.type === RecordType.page;
     const end = offset + recordBytes(header.storedLength);
     try {
-      const isContent = header.type === RecordType.chunk || header.type === RecordType.page;
       if (isContent) reader.readLocated(id, locationOf(header));
-      else if (!packs.readRecord(pack, offset)) damaged(pack, offset, end, 'its checksum is wrong');
+      else if (!packs.readRecord(pack, offset)) damaged(damageOf(header), end);
     } catch (error) {
-      damaged(pack, offset, end, reasonOf(error));
+      if (!isIntactPatch(header)) damaged({ pack, offset, reason: reasonOf(error, header) }, end);
+    }
+  }
+
+  /** What is wrong with the base of a patch is told of the base, and of the snapshots that need the patch. */
+  function isIntactPatch(header: RecordHeader): boolean {
+    if (header.filter !== Filter.patch) return false;
+    try {
+      packs.readStored(locationOf(header), header.id, true);
+      return true;
+    } catch {
+      return false;
     }
   }
 
   async function* overSnapshots(): AsyncGenerator<VerifyProgress, void> {
     const summaries: Summary[] = [];
-    // What was forgotten waits for gc: nobody misses it.
-    for await (const summary of store.summaries()) if (!summary.forgotten) summaries.push(summary);
+    const manifests = findings.damage.filter(({ costs }) => costs === 'snapshot');
+    const unlisted = new Set(manifests.map(placeOf));
+    for await (const summary of store.summaries()) {
+      unlisted.delete(placeOf(summary.manifest));
+      // What was forgotten waits for gc: nobody misses it.
+      if (!summary.forgotten) summaries.push(summary);
+    }
     const tags = new Map<string, string[]>();
     for await (const { name, snapshot } of store.tags())
       tags.set(snapshot, [...(tags.get(snapshot) ?? []), name]);
+    findings.unlisted = unlisted.size;
     for (const [done, summary] of summaries.entries()) {
       yield { phase: 'snapshots', done, total: summaries.length };
       const parts = damagedParts(summary);
@@ -286,6 +327,13 @@ export function verification(
   };
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function placeOf({ pack, offset }: { pack: number; offset: number }): string {
+  return `${pack} ${offset}`;
+}
+
+/** The message, without the place where that is told beside it. */
+function reasonOf(error: unknown, place?: { pack: number; offset: number }): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const prefix = place ? damagedAt(place.pack, place.offset) : '';
+  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
 }

@@ -9,7 +9,6 @@
 
 import type { SnapshotId } from '../base/ids.js';
 import type { Program } from '../format/manifest.js';
-import { sharedMilliseconds } from '../io/machine.js';
 import type { Owner } from './owner.js';
 import type { SaveJob } from './protocol.js';
 import type { LiveRegion } from './slot.js';
@@ -123,7 +122,7 @@ export class SaveQueue {
       program,
       stallMs,
       createdAt: Date.now(),
-      savedAt: sharedMilliseconds() - stallMs,
+      savedAt: performance.timeOrigin + save.calledAt,
     };
     if (segments) owner.send({ type: 'segments', client, slot, segments });
     if (layout) owner.send({ type: 'layout', client, slot, layout });

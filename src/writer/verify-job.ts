@@ -30,6 +30,12 @@ export interface VerifyReport {
   damage: { pack: number; offset: number; reason: string }[];
   /** What that hits; looked at when all packs are through. */
   damagedSnapshots: DamagedSnapshot[];
+  /** Snapshots that are not listed any more because their manifests cannot be read. */
+  unlisted: number;
+  /** Tags that cannot be read: they are gone, or point where they did before. */
+  damagedTags: number;
+  /** Parts of packs are gone of which nobody knows what they held: more may be missing. */
+  uncertain: boolean;
 }
 
 export async function* verifyJob(store: Store, context: JobContext, args: unknown[]): Job {
@@ -64,7 +70,8 @@ async function* verifyOnce(
   }
   findings.damage.sort((a, b) => a.pack - b.pack || a.offset - b.offset);
   store.noteVerified(share, complete ? undefined : findings);
-  const { pack: _, offset: __, ...report } = findings;
-  const ok = findings.damage.length === 0 && findings.damagedSnapshots.length === 0;
-  return { ok, complete, ...report } satisfies VerifyReport;
+  const { pack: _, offset: __, damage: places, ...report } = findings;
+  const damage = places.map(({ pack, offset, reason }) => ({ pack, offset, reason }));
+  const ok = damage.length === 0 && findings.damagedSnapshots.length === 0;
+  return { ok, complete, ...report, damage } satisfies VerifyReport;
 }

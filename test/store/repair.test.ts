@@ -43,7 +43,17 @@ for (const [kind, small] of Object.entries(stores)) {
     const { report, after } = await repaired(small, small.image);
     assert.deepEqual(
       { ...report, snapshots: after.whole.size },
-      { descriptor: false, snapshots: after.whole.size, packs: [], salvagedBytes: 0, lost: [], clean: true },
+      {
+        descriptor: false,
+        snapshots: after.whole.size,
+        packs: [],
+        salvagedBytes: 0,
+        lost: [],
+        unlisted: 0,
+        damagedTags: 0,
+        uncertain: false,
+        clean: true,
+      },
     );
     // One of them is forgotten.
     assert.equal(report.snapshots, after.whole.size - 1);

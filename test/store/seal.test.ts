@@ -1,7 +1,7 @@
 /** When the seal of the index is believed, and what it takes for one to be left. */
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Level } from 'level';
@@ -74,6 +74,22 @@ test('a seal is not believed where a sealed pack has another size', async () => 
   await store.close();
 });
 
+function uuidOf(directory: string): string {
+  return (JSON.parse(readFileSync(join(directory, 'holdfast.json'), 'utf8')) as { uuid: string }).uuid;
+}
+
+/** It says how long the packs of its own store are: of these it would call some missing. */
+test('the seal of another store is not believed', async () => {
+  const { directory, ids } = await closedStore();
+  const other = await closedStore(1000);
+  copyFileSync(other.seal, join(directory, 'clean.json'));
+  for (const readOnly of [true, false]) {
+    const { store, warnings } = await openReal(directory, { readOnly });
+    assert.deepEqual([await wholeIn(store), warnings], [ids, []]);
+    await store.close();
+  }
+});
+
 /** Nothing but a mistake of ours makes one; a repair mends that too. */
 test('a store that is opened to be rebuilt does not even believe a seal that holds', async () => {
   const { directory, ids } = await closedStore();
@@ -82,7 +98,7 @@ test('a store that is opened to be rebuilt does not even believe a seal that hol
   const gone = idKey(ids[0] as SnapshotId);
   await values.write(new Map([['gone', { key: gone, value: undefined }]]));
   await values.close();
-  const state = readSeal(realIo, layout) ?? assert.fail('no seal');
+  const state = readSeal(realIo, layout, uuidOf(directory)) ?? assert.fail('no seal');
   writeSeal(realIo, layout, { ...state, index: hashIndex(realIo, layout) });
   for (const rebuild of [false, true]) {
     const { store } = await openReal(directory, { rebuild });

@@ -62,7 +62,9 @@ test('a damaged note is found when data is read', async () => {
   const { offset } = recordsIn(disk, RecordType.tag)[0] ?? assert.fail('no tag');
   spoil(disk, offset + HEADER_BYTES + 3);
   assert.deepEqual((await verify(store, 0)).damage, []);
-  assert.deepEqual((await verify(store, 1)).damage, [{ pack: 1, offset, reason: 'its checksum is wrong' }]);
+  const { damage, damagedTags, unlisted, uncertain } = await verify(store, 1);
+  assert.deepEqual(damage, [{ pack: 1, offset, reason: 'a tag is damaged', costs: 'tag' }]);
+  assert.deepEqual([damagedTags, unlisted, uncertain], [1, 0, false]);
   await store.close();
 });
 
@@ -75,7 +77,7 @@ test('a record that is none any more is found by structure, with what it hits', 
   const { offset } = recordsIn(disk, RecordType.chunk)[1] ?? assert.fail('no chunk');
   spoil(disk, offset);
   const { damage, damagedSnapshots } = await verify(store, 0);
-  assert.deepEqual(damage, [{ pack: 1, offset, reason: 'there is no readable record' }]);
+  assert.deepEqual(damage, [{ pack: 1, offset, reason: 'there is no readable record', costs: 'unknown' }]);
   assert.deepEqual(
     damagedSnapshots.map(({ id, parts }) => [id, parts.map(({ path, pack }) => [path, pack])]),
     [[hit.id, [['u', 1]]]],
@@ -92,7 +94,7 @@ test('a pack that was cut off is found by structure', async () => {
   file.truncate(offset);
   file.close();
   const { damage } = await verify(store, 0);
-  assert.deepEqual(damage, [{ pack: 1, offset, reason: 'the pack was cut off' }]);
+  assert.deepEqual(damage, [{ pack: 1, offset, reason: 'the pack was cut off', costs: 'unknown' }]);
   await store.close();
 });
 
