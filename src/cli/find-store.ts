@@ -1,7 +1,8 @@
 /**
  * Which store a command means: `--store`, else SNAP_STORE, else the nearest one at or above the current folder.
  *
- * Nothing is opened or believed here: a folder counts when it has a descriptor, and opening it says the rest.
+ * Nothing is opened or believed here: a folder counts when it has a descriptor, or packs whose descriptor is gone, and
+ * opening it says the rest.
  */
 
 import { dirname, join, resolve } from 'node:path';
@@ -11,6 +12,8 @@ import type { Environment } from './failure.js';
 
 /** The file that says "this folder is a store". */
 const DESCRIPTOR = 'holdfast.json';
+const PACKS = 'packs';
+const PACK_NAME = /^\d{8,10}\.pack$/;
 /** Names under which programs usually keep a store. */
 const USUAL_NAMES = ['.snap', 'checkpoints'];
 
@@ -41,9 +44,13 @@ function storeIn(folder: string): string | undefined {
 
 function isStore(folder: string): boolean {
   try {
-    return realIo.stat(join(folder, DESCRIPTOR))?.kind === 'file';
+    return realIo.stat(join(folder, DESCRIPTOR))?.kind === 'file' || hasPacks(join(folder, PACKS));
   } catch {
     // A folder that may not be looked into is not the one that is meant.
     return false;
   }
+}
+
+function hasPacks(folder: string): boolean {
+  return realIo.stat(folder)?.kind === 'folder' && realIo.list(folder).some((name) => PACK_NAME.test(name));
 }

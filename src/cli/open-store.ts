@@ -17,6 +17,20 @@ export function writing<T>(context: Context, work: (snap: Snap) => Promise<T>): 
   return using(context, storeOf(context), { readOnly: false }, work);
 }
 
+/** Works on the folder of a store that need not be one that can be opened. */
+export async function unopened<T>(
+  context: Context,
+  work: (directory: string, library: typeof Snap) => Promise<T>,
+): Promise<T> {
+  const directory = storeOf(context);
+  const { Snap: library } = await import('../index.js');
+  try {
+    return await work(directory, library);
+  } catch (error) {
+    throw saysNoStore(error, directory) ? noStoreAt(directory, error) : error;
+  }
+}
+
 /** The folder of the store that is meant, or undefined where none was named and none is near. */
 export function findStore(context: Context): string | undefined {
   const named = namedStore(context.store, context.env);
@@ -57,6 +71,10 @@ async function open(directory: string, readOnly: boolean, signal: AbortSignal): 
     // No command here writes chunks, so none needs to hear that zstd is missing.
     return await Snap.open(directory, { create: false, readOnly, compression: false, signal });
   } catch (error) {
-    throw isSnapError(error, 'SNAP_NOT_FOUND') ? noStoreAt(directory, error) : error;
+    throw saysNoStore(error, directory) ? noStoreAt(directory, error) : error;
   }
+}
+
+function saysNoStore(error: unknown, directory: string): boolean {
+  return isSnapError(error, 'SNAP_NOT_FOUND') && error.path === directory;
 }

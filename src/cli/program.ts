@@ -6,6 +6,7 @@ import { addCompletion } from './commands/completion.js';
 import { addDiff } from './commands/diff.js';
 import { addForget } from './commands/forget.js';
 import { addLs } from './commands/ls.js';
+import { addRepair } from './commands/repair.js';
 import { addShow } from './commands/show.js';
 import { addStats } from './commands/stats.js';
 import { addTag } from './commands/tag.js';
@@ -40,6 +41,7 @@ const ADDITIONS = [
   addForget,
   addUnforget,
   addVerify,
+  addRepair,
   addCompletion,
 ];
 

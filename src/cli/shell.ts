@@ -9,6 +9,12 @@ export function commandLine({ store }: Context, ...words: string[]): string {
   return [...start, ...words].map(quoted).join(' ');
 }
 
+/** Command lines and what each is for, as lines of a list. */
+export function commandList(entries: readonly (readonly [line: string, meaning: string])[]): string[] {
+  const width = Math.max(...entries.map(([line]) => line.length));
+  return entries.map(([line, meaning]) => `  ${line.padEnd(width)}   ${meaning}`);
+}
+
 function quoted(word: string): string {
   const safe = printable(word);
   return /^[\w@%+=:,./~-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`;

@@ -86,7 +86,7 @@ test('damage is named by snapshot, region and pack, with what to do next', async
   ]);
   assert.deepEqual(tables[3], ['pack', 'byte', 'what is wrong']);
   assert.match(tables[4]?.join(' ') ?? '', /^ ?1 \d+ .+/);
-  assert.match(found.stderr, /Nothing was changed\. Next:\n.*snap .* repair --dry-run/);
+  assert.match(found.stderr, /Nothing was changed\. If there is a backup, .*\n.*snap .* repair --dry-run/);
   assert.doesNotMatch(found.stderr, /warning/, 'it is told once');
   assert.equal(verify(directory).status, 0, 'structure alone does not read the data');
 });
@@ -153,6 +153,7 @@ test('an interrupted run says that the next goes on', async (t) => {
   // Sends the signal as soon as the first progress is told.
   const script = `const write = process.stdout.write;
     process.stdout.write = function (...args) {
+      process.stdout.write = write;
       process.kill(process.pid, 'SIGINT');
       return write.apply(this, args);
     };`;

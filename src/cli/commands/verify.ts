@@ -8,12 +8,12 @@ import { formatBytes } from '../../base/sizes.js';
 import type { Snap, VerifyOptions, VerifyReport } from '../../index.js';
 import { parseSeconds, parseShare } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
-import { damagedSnapshotJson, damagedTable, placesTable } from '../damage.js';
+import { damagedSnapshotJson, damagedTable, namelessLines, placesTable } from '../damage.js';
 import { ExitStatus } from '../exit-status.js';
 import { epilogue, READING } from '../help.js';
 import { reading } from '../open-store.js';
 import { Progress } from '../progress.js';
-import { commandLine } from '../shell.js';
+import { commandLine, commandList } from '../shell.js';
 import { count, duration } from '../words.js';
 
 interface Options {
@@ -84,55 +84,50 @@ function reportJson({ damagedSnapshots, ...report }: VerifyReport) {
 
 function tell(context: Context, report: VerifyReport, options: Options, elapsed: number): void {
   const { output } = context;
-  output.data(verdict(report, options));
-  if (report.damagedSnapshots.length > 0) {
-    output.data(`\n${damagedTable(report.damagedSnapshots, output.style)}`);
-  }
-  if (report.damage.length > 0) output.data(`\n${placesTable(report.damage, output.style)}`);
+  const { damage, damagedSnapshots } = report;
+  output.data(`${verdict(report)} (${lookedAt(report, options)})`);
+  for (const line of namelessLines(report)) output.data(line);
+  if (damagedSnapshots.length > 0) output.data(`\n${damagedTable(damagedSnapshots, output.style)}`);
+  if (damage.length > 0) output.data(`\n${placesTable(damage, output.style)}`);
   if (!report.complete) output.talk(whereItStopped(report, elapsed));
   for (const line of advice(context, report, options)) output.talk(line);
 }
 
-/** The first line: as much as can be said, and no more. */
-function verdict(report: VerifyReport, { readData }: Options): string {
-  const { ok, complete, snapshots, damagedSnapshots, continues, packsTotal, records, readBytes } = report;
-  const read = readData === undefined ? '' : `, ${formatBytes(readBytes)} of data read`;
-  const before = continues ? '; the rest in earlier runs' : '';
-  const looked = `${count(records, 'record')}${read}${before}`;
-  if (damagedSnapshots.length > 0) {
-    return `damaged: ${damagedSnapshots.length} of ${count(snapshots, 'snapshot')} cannot be restored whole (${looked})`;
-  }
-  if (!ok) return `damaged: ${untouched(report)} (${looked})`;
-  if (!complete) return `sound so far (${looked})`;
-  return `sound: ${count(snapshots, 'snapshot')} in ${count(packsTotal, 'pack')} (${looked})`;
+/** As much as can be said, and no more. */
+function verdict({ ok, complete, snapshots, damagedSnapshots, packsTotal }: VerifyReport): string {
+  const hit = damagedSnapshots.length;
+  if (hit > 0) return `damaged: ${hit} of ${count(snapshots, 'snapshot')} cannot be restored whole`;
+  if (!ok && !complete) return 'damaged: which snapshots that hits is looked at when all packs are through';
+  if (!ok && snapshots === 0) return 'damaged: no snapshot is left';
+  if (!ok) return `damaged: none of ${count(snapshots, 'listed snapshot')} is hit`;
+  if (!complete) return 'sound so far';
+  return `sound: ${count(snapshots, 'snapshot')} in ${count(packsTotal, 'pack')}`;
 }
 
-/** A manifest that cannot be read is a snapshot that is not listed: nobody can say more of it than that. */
-function untouched({ complete, snapshots }: VerifyReport): string {
-  if (!complete) return 'which snapshots that hits is looked at when all packs are through';
-  return `${count(snapshots, 'snapshot')} that can be listed ${snapshots === 1 ? 'does' : 'do'} not need what is`;
+function lookedAt({ continues, records, readBytes }: VerifyReport, { readData }: Options): string {
+  const read = readData === undefined ? '' : `, ${formatBytes(readBytes)} of data read`;
+  return `${count(records, 'record')}${read}${continues ? '; the rest in earlier runs' : ''}`;
 }
 
 function whereItStopped({ packs, packsBefore, packsTotal }: VerifyReport, elapsed: number): string {
   const finished = packs + packsBefore;
   const where =
     finished < packsTotal
-      ? `pack ${finished + 1} of ${packsTotal}; the next run goes on from`
-      : 'the snapshots; the next run begins';
-  return `stopped after ${duration(elapsed)} at ${where} there`;
+      ? `pack ${finished + 1} of ${packsTotal}; the next run goes on from there`
+      : 'the snapshots; the next run begins there';
+  return `stopped after ${duration(elapsed)} at ${where}`;
 }
 
 /** What to do next. */
 function advice(context: Context, { ok, complete }: VerifyReport, { readData }: Options): string[] {
   const all = commandLine(context, 'verify', '--read-data');
   if (ok) return complete && readData === undefined ? [`the data itself was not read: ${all}`] : [];
-  const repair = commandLine(context, 'repair');
   return [
-    '',
-    'Nothing was changed. Next:',
-    ...(readData === true ? [] : [`  ${all}   all of the damage`]),
-    `  ${repair} --dry-run   what can be kept, and what is lost`,
-    `  ${repair}             keeps all that is intact, deletes nothing`,
-    'Is there a backup? Put the packs of that number back from it first, and verify again.',
+    '\nNothing was changed. If there is a backup, put those packs back from it and verify again. Otherwise:',
+    ...commandList([
+      ...(readData === true ? [] : [[all, 'finds all of the damage'] as const]),
+      [commandLine(context, 'repair', '--dry-run'), 'says what can be kept and what is lost'],
+      [commandLine(context, 'repair'), 'keeps all that is intact; deletes nothing'],
+    ]),
   ];
 }

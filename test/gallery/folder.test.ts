@@ -1,0 +1,4 @@
+import { GALLERY } from './damages.js';
+import { exhibit } from './exhibit.js';
+
+exhibit(GALLERY[2]);
