@@ -192,6 +192,7 @@ export class Snap {
    * Brings a state back, every byte checked against its chunk id. The next save continues that snapshot.
    *
    * @param ref `'latest'` (of this run), a tag, an id or at least 4 digits of one, `{ step }`, `{ before: Date }`
+   * (the newest that is of before then by its own clock: saves are ordered by themselves, and clocks jump)
    * @throws SnapError SNAP_NOT_FOUND, SNAP_AMBIGUOUS, SNAP_CORRUPT (naming snapshot and region), SNAP_MISMATCH
    * (`into` does not fit), SNAP_UNSUPPORTED (a class that is not registered)
    */

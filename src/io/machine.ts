@@ -6,6 +6,14 @@ import { basename, dirname, join, resolve } from 'node:path';
 
 export const processId = process.pid;
 
+/**
+ * Milliseconds of a clock that never goes back and that all threads of a process share. `performance.now()` is not
+ * shared, and neither is its origin: that is what the wall clock showed when the thread was started.
+ */
+export function sharedMilliseconds(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 export function hostName(): string {
   return hostname();
 }

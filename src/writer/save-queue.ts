@@ -9,6 +9,7 @@
 
 import type { SnapshotId } from '../base/ids.js';
 import type { Program } from '../format/manifest.js';
+import { sharedMilliseconds } from '../io/machine.js';
 import type { Owner } from './owner.js';
 import type { SaveJob } from './protocol.js';
 import type { LiveRegion } from './slot.js';
@@ -122,7 +123,7 @@ export class SaveQueue {
       program,
       stallMs,
       createdAt: Date.now(),
-      savedAt: performance.timeOrigin + save.calledAt,
+      savedAt: sharedMilliseconds() - stallMs,
     };
     if (segments) owner.send({ type: 'segments', client, slot, segments });
     if (layout) owner.send({ type: 'layout', client, slot, layout });

@@ -9,7 +9,7 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Manifest } from '../format/manifest.js';
 import type { Io } from '../io/io.js';
-import { lowerThreadPriority } from '../io/machine.js';
+import { lowerThreadPriority, sharedMilliseconds } from '../io/machine.js';
 import { realIo } from '../io/real.js';
 import { type OpenProgress, Store } from '../store/store.js';
 import { Background, jobs, TELL_MS } from './background.js';
@@ -219,7 +219,7 @@ async function saveGroup(store: Store, first: SaveMessage): Promise<void> {
   timings = [];
   for (const { client, job, manifest } of encoded) {
     client.durableLineage = manifest.id;
-    const durableMs = now() - job.savedAt;
+    const durableMs = sharedMilliseconds() - job.savedAt;
     timings.push({ id: manifest.id, durableMs });
     const summary = store.byId(manifest.id);
     if (!summary) throw new Error('holdfast: internal invariant broken: a committed snapshot is not indexed');
@@ -338,10 +338,6 @@ function tellOpening(progress: OpenProgress): void {
   if (time - openingToldAt < TELL_MS) return;
   openingToldAt = time;
   post({ type: 'opening', progress });
-}
-
-function now(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 async function main(): Promise<void> {
