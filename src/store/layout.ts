@@ -2,7 +2,7 @@
  * Where things lie in a store's folder.
  *
  *   holdfast.json    the descriptor; a folder with one is a store
- *   owner.json       who holds the store, for messages only: the lock decides
+ *   owner.json       who holds the store and where he can be asked; the lock decides
  *   clean.json       present after a clean close: what the index then was
  *   verified.json    present where a verification ended early: how far it came
  *   reserve          space held back for notes on a full disk

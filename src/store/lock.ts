@@ -20,14 +20,15 @@ import { Level } from 'level';
 import { SnapError } from '../base/errors.js';
 import type { Io } from '../io/io.js';
 import { hostName, isOpenHere, processExists, processId } from '../io/machine.js';
-import { readSmallFile, replaceFile } from '../io/transfer.js';
 import type { Layout } from './layout.js';
+import { type OwnerFile, readOwnerFile, writeOwnerFile } from './owner-file.js';
 
 export interface Lock {
+  /** Says where the owner can be asked. */
+  announce(socket: string): void;
   release(): Promise<void>;
 }
 
-const OWNER_FILE_LIMIT = 4096;
 /** A new owner takes the lock first and then says who he is. */
 const INTRODUCTION_MS = 500;
 const LOOK_MS = 10;
@@ -37,18 +38,19 @@ export async function acquireLock(io: Io, layout: Layout): Promise<Lock> {
   const gateFolder = join(layout.lock, 'gate');
   io.makeFolder(gateFolder);
   const gate = await take(io, layout, gateFolder);
+  const owner = { pid: processId, host: hostName(), since: new Date(io.now()).toISOString() };
   let lock: Level | undefined;
   try {
     // In this process and through the gate: the folder has been moved, or is mounted under two names.
     if (isOpenHere(`${layout.lock}/LOCK`)) throw await lockedError(io, layout);
     lock = await take(io, layout, layout.lock);
-    const owner = { pid: processId, host: hostName(), since: new Date(io.now()).toISOString() };
-    replaceFile(io, layout.owner, Buffer.from(`${JSON.stringify(owner)}\n`));
+    writeOwnerFile(io, layout, owner);
   } catch (error) {
     await letGo(gate, lock);
     throw error;
   }
   return {
+    announce: (socket) => writeOwnerFile(io, layout, { ...owner, socket }),
     async release() {
       try {
         if (io.stat(layout.owner)) io.remove(layout.owner);
@@ -127,14 +129,7 @@ async function lockedError(io: Io, layout: Layout): Promise<SnapError> {
 }
 
 /** Who wrote the owner file, if it is readable and, on this machine, alive. */
-export function readOwner(io: Io, layout: Layout): { pid: number; host: string } | undefined {
-  try {
-    const value = JSON.parse(readSmallFile(io, layout.owner, OWNER_FILE_LIMIT)?.toString('utf8') ?? '');
-    const { pid, host } = value as { pid?: unknown; host?: unknown };
-    if (!Number.isSafeInteger(pid) || typeof host !== 'string') return undefined;
-    if (host === hostName() && !processExists(pid as number)) return undefined;
-    return { pid: pid as number, host };
-  } catch {
-    return undefined;
-  }
+function readOwner(io: Io, layout: Layout): OwnerFile | undefined {
+  const owner = readOwnerFile(io, layout);
+  return owner && owner.host === hostName() && !processExists(owner.pid) ? undefined : owner;
 }

@@ -593,6 +593,11 @@ export class Store {
     this.#onWarning(warning);
   }
 
+  /** Notes where the owner can be asked, so that other processes find it. */
+  announce(socket: string): void {
+    this.#lock?.announce(socket);
+  }
+
   /** Packs and their sizes in bytes, by number. */
   packSizes(): Record<string, number> {
     const sizes: Record<string, number> = {};

@@ -13,6 +13,7 @@ import { SnapError } from '../base/errors.js';
 import { canonicalPath } from '../io/machine.js';
 import type { Policy } from '../store/retention-policy.js';
 import type { OpenProgress } from '../store/store.js';
+import type { Access } from './access.js';
 import type { GcReport } from './gc-job.js';
 import { fromPlainError } from './plain-error.js';
 import { type FromWriter, type ToWriter, type Warning, WORD_COUNT, Word } from './protocol.js';
@@ -63,7 +64,8 @@ const owners = new Map<string, Owner>();
 /** Those whose store has to be closed when the process ends. One listener serves them all. */
 const live = new Set<Owner>();
 
-export class Owner {
+export class Owner implements Access {
+  readonly canSave = true;
   readonly #key: string;
   readonly #worker: Worker;
   readonly #port: MessagePort;
@@ -192,6 +194,11 @@ export class Owner {
       if (!received) return;
       this.#take(received.message as FromWriter);
     }
+  }
+
+  /** How many times a save was asked for from outside: a loop that sees this grow saves. */
+  get checkpoints(): number {
+    return Atomics.load(this.#words, Word.checkpoints);
   }
 
   /** Milliseconds since the event loop was last seen to turn. */

@@ -21,8 +21,10 @@ export const Word = {
   posted: 0,
   /** 1 once the writer thread has closed the store or could not open it, 2 once it ended any other way. */
   closed: 1,
+  /** How many times a save was asked for from outside. */
+  checkpoints: 2,
 } as const;
-export const WORD_COUNT = 2;
+export const WORD_COUNT = 3;
 
 /** Where a contiguous piece of captured bytes lies in a slot. */
 export interface Extent {
@@ -64,6 +66,7 @@ export interface SaveJob {
 }
 
 export type ToWriter =
+  /** Clients of this process have numbers above 0, those of other processes below. */
   | { type: 'attach'; client: number; run: string; keep: Policy | undefined }
   | { type: 'detach'; client: number }
   /** The memory of a slot: all of its segments. */

@@ -10,7 +10,7 @@
 import type { SnapshotId } from '../base/ids.js';
 import type { Program } from '../format/manifest.js';
 import { sharedMilliseconds } from '../io/machine.js';
-import type { Owner } from './owner.js';
+import type { Access } from './access.js';
 import type { SaveJob } from './protocol.js';
 import type { LiveRegion } from './slot.js';
 import type { Capture, Slots } from './slots.js';
@@ -42,12 +42,12 @@ export interface Submission {
 }
 
 export class SaveQueue {
-  readonly #owner: Owner;
+  readonly #owner: Access;
   readonly #client: number;
   readonly #slots: Slots;
   #waiting: Submission[] = [];
 
-  constructor(owner: Owner, client: number, slots: Slots) {
+  constructor(owner: Access, client: number, slots: Slots) {
     this.#owner = owner;
     this.#client = client;
     this.#slots = slots;

@@ -1,9 +1,9 @@
 /**
- * The writer thread: owns the store, and does one thing after another.
+ * The writer thread: owns the store, does one thing after another, and answers other processes too.
  *
- * Messages are handled in the order they came. Saves that are waiting when one is encoded join its commit, so
- * that they share one sync. Whatever goes wrong with a save is told to its caller; nothing ends this thread but
- * a close.
+ * Messages are handled in the order they came, whoever sent them. Saves that are waiting when one is encoded join its
+ * commit, so that they share one sync. Whatever goes wrong with a save is told to its caller; nothing ends this thread
+ * but a close.
  */
 
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
@@ -13,6 +13,7 @@ import { lowerThreadPriority, sharedMilliseconds } from '../io/machine.js';
 import { realIo } from '../io/real.js';
 import { type OpenProgress, Store } from '../store/store.js';
 import { Background, jobs, TELL_MS } from './background.js';
+import { Beside } from './beside.js';
 import { Client } from './client.js';
 import type { GcReport } from './gc-job.js';
 import { Keeper } from './keeper.js';
@@ -67,12 +68,26 @@ const DIED = 2;
 
 const clients = new Map<number, Client>();
 const queue: ToWriter[] = [];
+/** Saves that are being encoded or made durable. */
+let writing: readonly SaveMessage[] = [];
 /** Durations known only after a commit, noted with the next. */
 let timings: { id: Manifest['id']; durableMs: number }[] = [];
 let running = false;
-let sliceStart = 0;
+/** When the event loop, through which the socket is heard, last turned. */
+let turnedAt = 0;
+
+const beside = new Beside(words, {
+  post,
+  runs: () => [...new Set([...clients.values()].flatMap(({ id, run }) => (id > 0 ? run : [])))],
+  waiting() {
+    drain();
+    return [...writing, ...queue.filter((message) => message.type === 'save')].map(({ job }) => job);
+  },
+  now,
+});
 
 function post(message: FromWriter, transfer: ArrayBuffer[] = []): void {
+  if (beside.takes(message)) return;
   Atomics.add(words, Word.posted, 1);
   port.postMessage(message, transfer);
 }
@@ -80,10 +95,10 @@ function post(message: FromWriter, transfer: ArrayBuffer[] = []): void {
 const hooks: SaverHooks = {
   released: (client, slot) => post({ type: 'released', client: client.id, slot }),
   breathe() {
-    if (performance.now() - sliceStart < SLICE_MS) return undefined;
+    if (performance.now() - turnedAt < SLICE_MS) return undefined;
     return new Promise((resolve) => {
       setImmediate(() => {
-        sliceStart = performance.now();
+        turnedAt = performance.now();
         resolve();
       });
     });
@@ -145,8 +160,11 @@ function drain(): void {
 async function run(store: Store): Promise<void> {
   if (running) return;
   running = true;
+  turnedAt = performance.now();
   for (drain(); queue.length > 0 || !background.isIdle; drain()) {
-    sliceStart = performance.now();
+    // A loop that saves all the time would leave no turn for the socket.
+    const pause = hooks.breathe();
+    if (pause) await pause;
     const message = queue.shift();
     if (!message) {
       await background.slice();
@@ -154,7 +172,7 @@ async function run(store: Store): Promise<void> {
     } else if (message.type === 'close') return close(store);
     else if (message.type === 'save') await saveGroup(store, message);
     else if (message.type === 'request') await answer(store, message);
-    else if (message.type === 'stop') background.stop(message.client, message.request);
+    else if (message.type === 'stop') stop(message.client, message.request);
     else configure(message);
   }
   running = false;
@@ -203,6 +221,7 @@ type SaveMessage = Extract<ToWriter, { type: 'save' }>;
 /** Encodes a save and those waiting behind it, then makes them durable together. */
 async function saveGroup(store: Store, first: SaveMessage): Promise<void> {
   const members: SaveMessage[] = [];
+  writing = members;
   const encoded: Encoded[] = [];
   const began = performance.now();
   try {
@@ -215,6 +234,8 @@ async function saveGroup(store: Store, first: SaveMessage): Promise<void> {
   } catch (error) {
     await fail(store, members, encoded.length, error);
     return;
+  } finally {
+    writing = [];
   }
   timings = [];
   for (const { client, job, manifest } of encoded) {
@@ -224,6 +245,7 @@ async function saveGroup(store: Store, first: SaveMessage): Promise<void> {
     const summary = store.byId(manifest.id);
     if (!summary) throw new Error('holdfast: internal invariant broken: a committed snapshot is not indexed');
     const info = { ...infoOf(summary, manifest, job.tags), durableMs };
+    beside.saved(job, info);
     post({ type: 'durable', client: client.id, ticket: job.ticket, info });
     client.keeper?.saved();
   }
@@ -258,6 +280,7 @@ async function fail(
   error: unknown,
 ): Promise<void> {
   await store.rollback();
+  beside.failed(members.length, error);
   const plain = toPlainError(error);
   for (const [position, { client: id, job }] of members.entries()) {
     const client = clientOf(id);
@@ -269,8 +292,11 @@ async function fail(
   }
 }
 
-async function answer(store: Store, message: Extract<ToWriter, { type: 'request' }>): Promise<void> {
+type RequestMessage = Extract<ToWriter, { type: 'request' }>;
+
+async function answer(store: Store, message: RequestMessage): Promise<void> {
   const { client, request, method, args } = message;
+  if (beside.answers(message)) return;
   if (method in jobs) return background.begin(store, client, request, method, args);
   const handler = requests[method as keyof typeof requests] as (...all: unknown[]) => Promise<unknown>;
   try {
@@ -301,8 +327,14 @@ async function upToDate<T>(store: Store, method: string, read: () => Promise<T>)
   }
 }
 
+function stop(client: number, request: number): void {
+  background.stop(client, request);
+  beside.stop(client, request);
+}
+
 async function close(store: Store): Promise<void> {
   let failure: unknown;
+  beside.close();
   background.stopAll();
   keep(store, true);
   while (!background.isIdle) await background.slice();
@@ -358,10 +390,12 @@ async function main(): Promise<void> {
     return;
   }
   post({ type: 'opened' });
-  port.on('message', (message: ToWriter) => {
+  const receive = (message: ToWriter) => {
     queue.push(message);
     void run(store);
-  });
+  };
+  port.on('message', receive);
+  if (!store.readOnly) await beside.open(store, receive);
 }
 
 process.on('exit', () => ended(DIED));

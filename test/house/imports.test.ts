@@ -22,6 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** Modules that belong to one room, because what they do may happen nowhere else. */
 const ONLY_IN: [module: RegExp, rooms: readonly string[]][] = [
   [/^(node:)?fs(\/promises)?$/, ['io']],
+  [/^(node:)?net$/, ['io']],
   [/^level$/, ['store']],
   [/^zstd-napi/, ['compress']],
   [/^@napi-rs\/blake-hash$/, ['chunker']],
