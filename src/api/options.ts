@@ -41,9 +41,13 @@ export interface OpenOptions {
    * `total` bytes. Not told where another Snap of this process has the store open, or is opening it.
    */
   onProgress?: ((progress: OpenProgress) => void) | undefined;
+  /** For the command: where another process owns the store, ask it for everything but saving. */
+  [ASK_OWNER]?: boolean;
   /** For the tests of this library. */
   [INTERNALS]?: Internals;
 }
+
+export const ASK_OWNER: unique symbol = Symbol('holdfast.askOwner');
 
 /** A symbol, so that nobody sets it by mistake. */
 export const INTERNALS: unique symbol = Symbol.for('holdfast.internals') as never;

@@ -24,8 +24,9 @@ import {
 } from '../state/index.js';
 import type { RepairOptions, RepairReport } from '../store/repair.js';
 import type { RetentionPolicy } from '../store/retention-policy.js';
+import type { Access } from '../writer/access.js';
 import type { GcReport } from '../writer/gc-job.js';
-import { Owner } from '../writer/owner.js';
+import { Owner, type OwnerOptions } from '../writer/owner.js';
 import type { SnapshotInfo } from '../writer/protocol.js';
 import { checkRef } from '../writer/refs.js';
 import type { Candidates, ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
@@ -35,6 +36,7 @@ import type { VerifyReport } from '../writer/verify-job.js';
 import { publishCaptured, publishDurable, publishError, publishGc, publishWarning } from './channels.js';
 import { checkDiff, completeDiff, type Diff, type DiffOptions } from './diff.js';
 import {
+  ASK_OWNER,
   type CheckedOpen,
   type CheckedSave,
   checkGc,
@@ -74,7 +76,7 @@ export class Snap {
   /** The lineage that saves extend and `latest` means. */
   readonly run: string;
   readonly #options: CheckedOpen;
-  readonly #owner: Owner;
+  readonly #owner: Access;
   readonly #client: number;
   readonly #registry: ClassRegistry;
   readonly #encoder: StateEncoder;
@@ -100,10 +102,10 @@ export class Snap {
     const registry = new ClassRegistry(options.classes ?? []);
     throwIfAborted(options.signal);
     const { create, readOnly, compression, internals } = checked;
-    const acquiring = Owner.acquire(
-      { directory, create, readOnly, compression, internals },
-      options.onProgress,
-    );
+    const wanted = { directory, create, readOnly, compression, internals };
+    const acquiring = options[ASK_OWNER]
+      ? ownOrAsk(wanted, checked.run, options)
+      : Owner.acquire(wanted, options.onProgress);
     let snap: Snap | undefined;
     const attaching = acquiring.then((owner) => {
       snap = new Snap(directory, checked, owner, registry);
@@ -132,7 +134,7 @@ export class Snap {
     return repairStore(directory, options);
   }
 
-  private constructor(directory: string, options: CheckedOpen, owner: Owner, registry: ClassRegistry) {
+  private constructor(directory: string, options: CheckedOpen, owner: Access, registry: ClassRegistry) {
     this.directory = directory;
     this.run = options.run;
     this.#options = options;
@@ -153,7 +155,7 @@ export class Snap {
 
   /** Sizes and touches the slots for a state like this one, so that the first save costs what later ones do. */
   async prepare(state: unknown): Promise<void> {
-    this.#checkWritable();
+    this.#checkSaves();
     this.#owner.poll();
     const { skeleton, regions } = this.#encoder.encode(state);
     this.#slots.prepare(skeleton.length, regions);
@@ -176,7 +178,7 @@ export class Snap {
   save(state: unknown, options?: SaveOptions): Promise<SaveTicket> {
     const calledAt = performance.now();
     try {
-      this.#checkWritable();
+      this.#checkSaves();
       throwIfAborted(options?.signal);
       const checked = checkSaveOptions(options, this.#options.onBusy);
       this.#owner.poll();
@@ -496,11 +498,26 @@ export class Snap {
     }
   }
 
+  #checkSaves(): void {
+    this.#checkWritable();
+    if (!this.#owner.canSave) throw new TypeError('only the process that owns the store saves to it');
+  }
+
   #checkWritable(): void {
     this.#checkOpen();
     if (this.#options.readOnly)
       throw new TypeError('this Snap was opened with readOnly; open it without to write');
   }
+}
+
+/** Loaded when it is needed, which is by the command only. */
+async function ownOrAsk(
+  options: OwnerOptions,
+  run: string,
+  { signal, onProgress }: OpenOptions,
+): Promise<Access> {
+  const asking = await import('./own-or-ask.js');
+  return asking.ownOrAsk({ options, run, signal, onProgress });
 }
 
 const idBytes = Buffer.alloc(16 * ID_BATCH);

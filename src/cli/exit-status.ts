@@ -23,7 +23,7 @@ export const STATUS_MEANING: Record<ExitStatus, string> = {
   2: 'wrong usage; nothing was done',
   3: 'partly done: some of what was named could not be, or the time was up',
   10: 'no store',
-  11: 'locked: another process owns the store',
+  11: 'locked: the process that owns the store does not answer',
   12: 'damage was found; what could be done was done',
   13: 'the store has a newer format',
   130: 'interrupted',

@@ -1,6 +1,5 @@
 /** How a failure is told: one line that begins with `snap:`, and a status. The stack only for SNAP_DEBUG=1. */
 
-import { SnapError } from '../base/errors.js';
 import { UsageError } from './errors.js';
 import { ExitStatus, exitStatusOf } from './exit-status.js';
 import type { Output } from './output.js';
@@ -17,14 +16,19 @@ export function reportFailure(error: unknown, output: Output, env: Environment):
   return status;
 }
 
-/** The message on one line. The library speaks of its own options; here they have other names. */
+const BESIDE = 'end it, or wait until it ends (ls, show and stats work beside it)';
+
+/** The library speaks of its own options; here they have other names. */
+const OWN_WORDS: readonly (readonly [library: string, own: string])[] = [
+  ['close it there, or open with readOnly to read beside it', BESIDE],
+  ['open it with readOnly to read beside it', BESIDE],
+  ['Snap.repair(directory)', 'snap repair'],
+];
+
+/** The message on one line. */
 export function describeFailure(error: unknown): string {
-  if (error instanceof SnapError && error.code === 'SNAP_LOCKED') {
-    const owner = error.pid === undefined ? 'another process' : `process ${error.pid}`;
-    return `${owner} owns this store: end it, or wait until it ends (ls, show and stats work beside it)`;
-  }
   const message = error instanceof Error ? error.message : String(error);
-  return printable(message.replaceAll('Snap.repair(directory)', 'snap repair'));
+  return printable(OWN_WORDS.reduce((text, [library, own]) => text.replaceAll(library, own), message));
 }
 
 function stackOf(error: Error): string {

@@ -12,7 +12,7 @@ export function reading<T>(context: Context, work: (snap: Snap) => Promise<T>): 
   return using(context, storeOf(context), { readOnly: true }, work);
 }
 
-/** Becomes the owner for as long as the work takes. */
+/** Becomes the owner for as long as the work takes; where another process is, asks that to do it. */
 export function writing<T>(context: Context, work: (snap: Snap) => Promise<T>): Promise<T> {
   return using(context, storeOf(context), { readOnly: false }, work);
 }
@@ -66,10 +66,11 @@ async function using<T>(
 
 async function open(directory: string, readOnly: boolean, signal: AbortSignal): Promise<Snap> {
   // Loaded late: help and wrong usage need none of it, and it takes most of the time that they took.
-  const { Snap } = await import('../index.js');
+  const [{ Snap }, { ASK_OWNER }] = await Promise.all([import('../index.js'), import('../api/options.js')]);
+  const beside = readOnly ? { readOnly } : { [ASK_OWNER]: true };
   try {
     // No command here writes chunks, so none needs to hear that zstd is missing.
-    return await Snap.open(directory, { create: false, readOnly, compression: false, signal });
+    return await Snap.open(directory, { create: false, compression: false, signal, ...beside });
   } catch (error) {
     throw saysNoStore(error, directory) ? noStoreAt(directory, error) : error;
   }

@@ -5,6 +5,7 @@
  * behind the saves that are waiting the answer would be of little use.
  */
 
+import { sharedMilliseconds } from '../io/machine.js';
 import type { Store } from '../store/store.js';
 import { Checkpoints } from './checkpoints.js';
 import type { FromWriter, SaveJob, SnapshotInfo, ToWriter } from './protocol.js';
@@ -19,8 +20,6 @@ export interface BesideHooks {
   runs(): string[];
   /** Saves that are not durable yet. */
   waiting(): SaveJob[];
-  /** Milliseconds since 1970, in the clock of `SaveJob.savedAt`. */
-  now(): number;
 }
 
 export class Beside {
@@ -75,10 +74,10 @@ export class Beside {
 
   /** True where a request needs no store and was answered, or noted. */
   answers({ client, request, method }: Request): boolean {
-    const { post, runs, waiting, now } = this.#hooks;
-    if (method === 'checkpoint') this.#checkpoints.ask(client, request, now());
+    const { post, runs, waiting } = this.#hooks;
+    if (method === 'checkpoint') this.#checkpoints.ask(client, request, sharedMilliseconds());
     else if (method === 'status') {
-      const result = this.#status.report(runs(), waiting(), now());
+      const result = this.#status.report(runs(), waiting(), sharedMilliseconds());
       post({ type: 'reply', client, request, result });
     } else return false;
     return true;

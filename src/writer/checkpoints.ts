@@ -8,7 +8,7 @@ import { type SnapshotInfo, Word } from './protocol.js';
 interface Asked {
   client: number;
   request: number;
-  /** Milliseconds since 1970, in the clock of `SaveJob.savedAt`. */
+  /** In the clock of `SaveJob.savedAt`. */
   at: number;
 }
 

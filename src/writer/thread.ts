@@ -21,6 +21,7 @@ import { toPlainError } from './plain-error.js';
 import { type FromWriter, type SaveJob, type ToWriter, Word } from './protocol.js';
 import { infoOf, requests } from './requests.js';
 import { type SaverHooks, save } from './saver.js';
+import { upToDate } from './up-to-date.js';
 
 /** What the owner starts the thread with. */
 export interface ThreadData {
@@ -83,7 +84,6 @@ const beside = new Beside(words, {
     drain();
     return [...writing, ...queue.filter((message) => message.type === 'save')].map(({ job }) => job);
   },
-  now,
 });
 
 function post(message: FromWriter, transfer: ArrayBuffer[] = []): void {
@@ -305,25 +305,6 @@ async function answer(store: Store, message: RequestMessage): Promise<void> {
     post({ type: 'reply', client, request, result }, transfer);
   } catch (error) {
     post({ type: 'reply', client, request, error: toPlainError(error) });
-  }
-}
-
-/** What a reader answers from the middle of something: what it saw when that began stays what it sees. */
-const CONTINUED: ReadonlySet<string> = new Set(['region', 'flush']);
-
-/**
- * A reader sees what is there when it is asked. And where packs were taken away while it read, it looks where things
- * are now, and reads again.
- */
-async function upToDate<T>(store: Store, method: string, read: () => Promise<T>): Promise<T> {
-  if (!CONTINUED.has(method) && store.isOutdated()) await store.refresh();
-  for (;;) {
-    try {
-      return await read();
-    } catch (error) {
-      if (!store.isOvertaken()) throw error;
-      await store.refresh();
-    }
   }
 }
 

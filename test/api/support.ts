@@ -37,9 +37,12 @@ export interface Ended {
 }
 
 /** Starts one of the programs beside this file, compiled. */
-export function startProgram(name: string, args: string[]): ChildProcess {
+export function startProgram(name: string, args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   const path = fileURLToPath(new URL(`./programs/${name}.js`, import.meta.url));
-  return spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  return spawn(process.execPath, [path, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, ...env },
+  });
 }
 
 /** Runs one of the programs to its end. A hang is a failure, after a minute. */

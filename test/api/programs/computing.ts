@@ -1,0 +1,49 @@
+/**
+ * Owns a store and never yields until a file `<store>.stop` is there: no timer, no message and no signal handler of it
+ * runs meanwhile. What it does between two looks for the file depends on `way`.
+ */
+import { existsSync } from 'node:fs';
+import { Snap } from '../../../src/index.js';
+import { Owner } from '../../../src/writer/owner.js';
+
+const [, , path, way] = process.argv as [string, string, string, 'compute' | 'hold' | 'save' | 'checkpoint'];
+const snap = await Snap.open(path, { run: 'live' });
+const owner = await Owner.acquire(
+  {
+    directory: path,
+    create: false,
+    readOnly: false,
+    compression: false,
+    internals: {},
+  },
+  undefined,
+);
+const nothing = () => {};
+const client = owner.attach('aside', undefined, {
+  released: nothing,
+  durable: nothing,
+  failed: nothing,
+  warning: nothing,
+  broken: nothing,
+  kept: nothing,
+});
+const state = { step: 0, u: new Float64Array(2000) };
+for (; state.step < 3; state.step++)
+  await snap.save(state, { step: state.step, tag: `step-${state.step}`, durable: true });
+process.send?.('ready');
+await new Promise(setImmediate);
+
+const cell = new Int32Array(new SharedArrayBuffer(4));
+let seen = owner.checkpoints;
+while (!existsSync(`${path}.stop`)) {
+  if (way === 'hold') Atomics.wait(cell, 0, 0, 20);
+  else for (let index = 0; index < 100_000; index++) state.u[index % 2000] = Math.sin(index + state.step);
+  const asked = owner.checkpoints !== seen;
+  seen = owner.checkpoints;
+  if (way === 'save' || (way === 'checkpoint' && asked)) {
+    await snap.save(state, { step: ++state.step, onBusy: 'coalesce' });
+  }
+}
+await owner.detach(client);
+await snap.close();
+process.disconnect?.();
