@@ -61,6 +61,17 @@ interface Waiting {
 /** By folder; one that is closing or gone is in the way until it is forgotten. */
 const owners = new Map<string, Owner>();
 
+/** Writer threads started so far. */
+let started = 0;
+
+/**
+ * Keeps LevelDB's library in the process. LevelDB has a thread of its own, and it never ends: where each writer thread
+ * loads the library anew, each leaves one behind. A process that opens one store once is spared the loading.
+ */
+function keepLevel(): void {
+  if (++started > 1) import('../store/key-values.js').catch(() => {});
+}
+
 /** Those whose store has to be closed when the process ends. One listener serves them all. */
 const live = new Set<Owner>();
 
@@ -130,6 +141,7 @@ export class Owner implements Access {
       this.#lastTurn = performance.now();
       this.#take(message);
     });
+    keepLevel();
     if (live.size === 0) process.on('exit', Owner.#closeAllAtExit);
     live.add(this);
   }

@@ -13,6 +13,11 @@ if (way === 'exit') process.exit(0);
 if (way === 'throw') throw new Error('on purpose');
 if (way === 'reject') void Promise.reject(new Error('on purpose'));
 if (way === 'close') await snap.close();
+if (way === 'busy') {
+  // In the middle of reading, verifying and collecting.
+  void Promise.allSettled([snap.restore(), snap.verify({ readData: true }), snap.gc(), snap.restore()]);
+  process.exit(0);
+}
 if (way === 'closing') void snap.close();
 if (way === 'spin-exit') {
   setImmediate(() => process.exit(0));
