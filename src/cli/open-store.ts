@@ -37,7 +37,8 @@ export function findStore(context: Context): string | undefined {
   return named === undefined ? nearestStore(context.currentFolder()) : resolve(named);
 }
 
-function storeOf(context: Context): string {
+/** The folder of the store that is meant; a NoStoreError where there is none. */
+export function storeOf(context: Context): string {
   const directory = findStore(context);
   if (directory !== undefined) return directory;
   throw new NoStoreError(

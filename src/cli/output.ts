@@ -17,6 +17,8 @@ export class Output {
   readonly terminal: NodeJS.WriteStream | undefined;
   readonly #data: NodeJS.WriteStream;
   readonly #talk: NodeJS.WriteStream;
+  /** Lines that were drawn last, to be drawn over. */
+  #drawn = 0;
 
   constructor(data: NodeJS.WriteStream, talk: NodeJS.WriteStream, env: Environment) {
     this.#data = data;
@@ -40,8 +42,17 @@ export class Output {
   }
 
   /** One of the lines of long work, each a document; the last is the `summary`. */
-  jsonLine(type: 'progress' | 'summary', document: object): void {
+  jsonLine(type: 'progress' | 'status' | 'summary', document: object): void {
     this.data(printable(JSON.stringify({ message_type: type, ...document }, nullForAbsent)));
+  }
+
+  /** Text in the place of what was last drawn so; for a terminal. */
+  redraw(text: string): void {
+    const back = this.#drawn > 0 ? `\u001b[${this.#drawn}A\u001b[J` : '';
+    const width = this.style.columns ?? Number.POSITIVE_INFINITY;
+    const lines = text.split('\n').map((line) => line.slice(0, width));
+    this.#drawn = lines.length;
+    this.#data.write(`${back}${lines.join('\n')}\n`);
   }
 
   /** A remark; a newline is added. */

@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module';
 import { Command, type CommanderError } from 'commander';
+import { addCheckpoint } from './commands/checkpoint.js';
 import { addCompletion } from './commands/completion.js';
 import { addDiff } from './commands/diff.js';
 import { addForget } from './commands/forget.js';
@@ -13,6 +14,7 @@ import { addTag } from './commands/tag.js';
 import { addUnforget } from './commands/unforget.js';
 import { addUntag } from './commands/untag.js';
 import { addVerify } from './commands/verify.js';
+import { addWatch } from './commands/watch.js';
 import type { Perform } from './context.js';
 import { UsageError } from './errors.js';
 import { ALL, epilogue } from './help.js';
@@ -42,6 +44,8 @@ const ADDITIONS = [
   addUnforget,
   addVerify,
   addRepair,
+  addWatch,
+  addCheckpoint,
   addCompletion,
 ];
 

@@ -114,7 +114,7 @@ export class Owner implements Access {
     }
     const owner = new Owner(key, { ...options, directory }, onProgress);
     owners.set(key, owner);
-    await Promise.all([owner.#opened, options.readOnly || keepLevelLoaded()]);
+    await owner.#opened;
     return owner.#expect();
   }
 
@@ -342,14 +342,6 @@ export class Owner implements Access {
     live.delete(this);
     if (live.size === 0) process.off('exit', Owner.#closeAllAtExit);
   }
-}
-
-/**
- * The library that LevelDB is in stays loaded while this thread uses it too. If it went with every writer thread, so
- * would its record of the thread that it runs compactions on: that thread would stay, and the next would be one more.
- */
-function keepLevelLoaded(): Promise<unknown> {
-  return import('../store/key-values.js');
 }
 
 function keyOf(path: string, readOnly: boolean): string {

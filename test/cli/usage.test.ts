@@ -15,6 +15,8 @@ const COMMANDS = [
   'unforget',
   'verify',
   'repair',
+  'watch',
+  'checkpoint',
   'completion',
 ];
 
