@@ -181,8 +181,10 @@ export class Index {
     return whole;
   }
 
+  /** The last manifest of a snapshot counts: one that was collected may have been copied here again. */
   #applyManifest(location: Location, payload: Buffer): void {
     const { id, sequence, run, step, createdAt } = decodeManifest(payload);
+    this.#dropSnapshot(id);
     const summary: Summary = {
       id,
       sequence,
@@ -209,13 +211,17 @@ export class Index {
 
   #applyGc(location: Location, payload: Buffer): void {
     this.#put(keys.GC_KEY, keys.encodeLocation(keys.GC_KEY, location));
-    for (const { snapshot } of decodeGc(payload).collected) {
-      const summary = this.byId(snapshot);
-      if (!summary) continue;
-      this.#put(keys.idKey(snapshot), undefined);
-      this.#put(keys.snapshotKey(summary.sequence), undefined);
-      this.#put(keys.runKey(summary.run, summary.sequence), undefined);
+    for (const { snapshot, pack } of decodeGc(payload).collected) {
+      if (this.byId(snapshot)?.manifest.pack === pack) this.#dropSnapshot(snapshot);
     }
+  }
+
+  #dropSnapshot(id: SnapshotId): void {
+    const summary = this.byId(id);
+    if (!summary) return;
+    this.#put(keys.idKey(id), undefined);
+    this.#put(keys.snapshotKey(summary.sequence), undefined);
+    this.#put(keys.runKey(summary.run, summary.sequence), undefined);
   }
 
   #amend(id: SnapshotId, change: Partial<Summary>): void {

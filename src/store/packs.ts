@@ -48,6 +48,8 @@ export class Packs {
   /** Packs seen to end in a footer: they never change. */
   readonly #sealed = new Set<number>();
   #scratch = Buffer.allocUnsafeSlow(SCAN_BYTES);
+  /** Bytes of records that were read by their location. */
+  readBytes = 0;
 
   constructor(io: Io, layout: Layout) {
     this.#io = io;
@@ -125,6 +127,7 @@ export class Packs {
     if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length);
     const bytes = this.#scratch.subarray(0, length);
     if (this.#read(pack, bytes, offset) !== length) throw damaged(pack, offset, 'the pack ends too early');
+    this.readBytes += length;
     const header = decodeHeader(bytes, 0);
     if (typeof header === 'string') throw damaged(pack, offset, `there is no record (${header})`);
     if (

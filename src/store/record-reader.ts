@@ -10,11 +10,19 @@ import { checkUnderstood, Filter, MAX_RECORD_BYTES, RecordFlag, RecordType } fro
 import { toSnapError } from '../io/failure.js';
 import { damaged, type Packs } from './packs.js';
 
+/** A chunk or page as it is stored, and its raw bytes. */
+export interface StoredRecord {
+  location: Location;
+  stored: Buffer;
+  raw: Buffer;
+}
+
 export class RecordReader {
   readonly #packs: Packs;
   readonly #encoding: Encoding;
   readonly #locate: (id: ChunkId) => Location | undefined;
   readonly #onDamaged: (id: ChunkId) => void;
+  #scratch = Buffer.alloc(0);
 
   /** `onDamaged` hears of every chunk and page whose record cannot be read. */
   constructor(
@@ -42,6 +50,15 @@ export class RecordReader {
     const target = Buffer.allocUnsafeSlow(location.rawLength);
     this.#decode(id, location, target);
     return target;
+  }
+
+  /** A chunk or page as it is stored, after its raw bytes were checked; valid until something else is read. */
+  readStored(id: ChunkId): StoredRecord {
+    const location = this.#find(id);
+    if (this.#scratch.length < location.rawLength) this.#scratch = Buffer.allocUnsafeSlow(location.rawLength);
+    const raw = this.#scratch.subarray(0, location.rawLength);
+    const stored = this.#decode(id, location, raw);
+    return { location, stored, raw };
   }
 
   /** The base that a page is stored as a patch of; undefined where it is stored in full. */
@@ -89,12 +106,14 @@ export class RecordReader {
     return location;
   }
 
-  #decode(id: ChunkId, location: Location, target: Buffer): void {
+  /** Returns the stored bytes, valid until something else is read. */
+  #decode(id: ChunkId, location: Location, target: Buffer): Buffer {
     try {
-      this.#decodeUnchecked(id, location, target);
+      const stored = this.#decodeUnchecked(id, location, target);
       if (!chunkIdOf(target).equals(id)) {
         throw damaged(location.pack, location.offset, 'the bytes are not those that were stored');
       }
+      return stored;
     } catch (error) {
       const typed = toSnapError(error, `reading pack ${location.pack}`);
       if (isSnapError(typed, 'SNAP_CORRUPT')) this.#onDamaged(id);
@@ -102,11 +121,17 @@ export class RecordReader {
     }
   }
 
-  #decodeUnchecked(id: ChunkId, location: Location, target: Buffer): void {
+  #decodeUnchecked(id: ChunkId, location: Location, target: Buffer): Buffer {
     const stored = this.#packs.readStored(location, id, false);
     checkUnderstood({ ...location, sequence: 0, writer: EMPTY, id, check: EMPTY });
-    if (location.filter === Filter.patch) this.#patch(location, Buffer.from(stored), target);
-    else this.#encoding.decode(location.codec, stored, target);
+    if (location.filter !== Filter.patch) {
+      this.#encoding.decode(location.codec, stored, target);
+      return stored;
+    }
+    // Reading the base takes the place of what was read last.
+    const patch = Buffer.from(stored);
+    this.#patch(location, patch, target);
+    return patch;
   }
 
   /** A base is never a patch itself, so this goes one level deep. */

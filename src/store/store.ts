@@ -45,7 +45,7 @@ import { acquireLock, type Lock } from './lock.js';
 import type { Marks } from './mark.js';
 import { type Chain, PackWriter, PLAIN } from './pack-writer.js';
 import { Packs } from './packs.js';
-import { RecordReader } from './record-reader.js';
+import { RecordReader, type StoredRecord } from './record-reader.js';
 import { type KnownDurable, type RecoveryOptions, type RecoveryProgress, recover } from './recovery.js';
 import { giveUpReserve, holdReserve } from './reserve.js';
 import { rewrite } from './rewrite.js';
@@ -238,6 +238,10 @@ export class Store {
     return this.#index.byId(id);
   }
 
+  bySequence(sequence: number): Summary | undefined {
+    return this.#index.summary(sequence);
+  }
+
   idsWithPrefix(digits: string, limit: number): Promise<SnapshotId[]> {
     return this.#index.idsWithPrefix(digits, limit);
   }
@@ -267,7 +271,7 @@ export class Store {
   }
 
   /** Where a chunk or page lies that a new snapshot may rely on. */
-  #known(id: ChunkId): Location | undefined {
+  known(id: ChunkId): Location | undefined {
     const key = chunkKey(id);
     if (this.#unreadable.has(key)) return this.#uncommitted.get(key);
     const location = this.locate(id);
@@ -301,6 +305,16 @@ export class Store {
   /** Fills `target` with a chunk, checked against its id; `target` must have the chunk's length. */
   readChunk(id: ChunkId, target: Buffer): void {
     this.#reader.readInto(id, target);
+  }
+
+  /** Bytes of chunks, pages and manifests that were read since the store was opened. */
+  get readBytes(): number {
+    return this.#packs.readBytes;
+  }
+
+  /** A chunk or page as it is stored, checked against its id; valid until something else is read. */
+  readStored(id: ChunkId): StoredRecord {
+    return this.#reader.readStored(id);
   }
 
   /** True where a page is stored in full, so that another may be a patch of it. */
@@ -364,7 +378,7 @@ export class Store {
    * Appends a chunk unless it is known. The id may be given where the caller has it already.
    */
   putChunk(raw: Buffer, id: ChunkId = chunkIdOf(raw)): Stored {
-    if (this.#known(id)) return { id, written: 0 };
+    if (this.known(id)) return { id, written: 0 };
     const { codec, stored } = this.#encoding.encode(raw);
     return this.#append(RecordType.chunk, id, raw.length, codec, Filter.none, 0, [stored]);
   }
@@ -372,9 +386,9 @@ export class Store {
   /** Appends a page unless it is known: as a patch of `base` where that is much smaller. */
   putPage(raw: Buffer, base: PatchBase | undefined): Stored & { patched: boolean } {
     const id = chunkIdOf(raw);
-    const known = this.#known(id);
+    const known = this.known(id);
     if (known && this.#isUsable(id, known)) return { id, written: 0, patched: known.filter !== Filter.none };
-    const patch = base && this.#known(base.id) && makePatch(base.raw, raw, raw.length >>> 1);
+    const patch = base && this.known(base.id) && makePatch(base.raw, raw, raw.length >>> 1);
     if (!base || !patch) {
       const stored = this.#append(RecordType.page, id, raw.length, Codec.raw, Filter.none, 0, [raw]);
       return { ...stored, patched: false };
@@ -396,6 +410,24 @@ export class Store {
     const complete = { ...manifest, sequence: this.#chain.sequence };
     this.#appendSmall(RecordType.manifest, encodeManifest(complete));
     return complete;
+  }
+
+  /** Puts a manifest of another store. It keeps its sequence, which must be free; the next save comes after it. */
+  adoptManifest(manifest: Manifest): void {
+    const { sequence } = manifest;
+    invariant(!this.bySequence(sequence), 'two snapshots with one sequence');
+    this.#chain.sequence = Math.max(this.#chain.sequence, sequence + 1);
+    this.#appendSmall(RecordType.manifest, encodeManifest(manifest));
+  }
+
+  /** Higher than the sequence of any snapshot: that of the next one to be saved is at least this. */
+  get nextSequence(): number {
+    return this.#chain.sequence;
+  }
+
+  /** Bytes appended since the last commit. */
+  get pendingBytes(): number {
+    return this.#writer?.pendingBytes ?? 0;
   }
 
   putTag(name: string, snapshot: SnapshotId | undefined): void {
@@ -505,7 +537,7 @@ export class Store {
           ([pack]) => pack !== this.#writer?.number && !packs.includes(pack) && !this.#packs.isSealed(pack),
         )
         .map(([pack, end]) => ({ pack, end }));
-      return afterPacks(this.#gc, packs, fate, unsealed);
+      return afterPacks(this.#goneStill(), packs, fate, unsealed);
     });
     for (const pack of packs) this.#lostPacks.add(pack);
     return this.#takeAway(packs);
@@ -519,8 +551,15 @@ export class Store {
     await this.#commitGc(() => {
       for (const name of names) this.putTag(name, undefined);
       const where = snapshots.map(({ id, manifest }) => ({ snapshot: id, pack: manifest.pack }));
-      return afterSnapshots(this.#gc, where);
+      return afterSnapshots(this.#goneStill(), where);
     });
+  }
+
+  /** The last gc record, without snapshots that were copied here again since: into the pack of their old manifest. */
+  #goneStill(): GcRecord {
+    const isBack = ({ snapshot, pack }: { snapshot: SnapshotId; pack: number }) =>
+      this.byId(snapshot)?.manifest.pack === pack;
+    return { ...this.#gc, collected: this.#gc.collected.filter((entry) => !isBack(entry)) };
   }
 
   async #commitGc(put: () => GcRecord): Promise<void> {
