@@ -49,3 +49,28 @@ const ELEMENT_BYTES: Record<RegionKind, number> = {
 export function elementBytes(kind: RegionKind): number {
   return ELEMENT_BYTES[kind];
 }
+
+/** What numpy calls the numbers of a region of this kind; the bytes of regions are little-endian. */
+const DTYPE: Record<RegionKind, string> = {
+  bytes: '|u1',
+  Int8Array: '|i1',
+  Uint8Array: '|u1',
+  Uint8ClampedArray: '|u1',
+  Int16Array: '<i2',
+  Uint16Array: '<u2',
+  Int32Array: '<i4',
+  Uint32Array: '<u4',
+  BigInt64Array: '<i8',
+  BigUint64Array: '<u8',
+  Float16Array: '<f2',
+  Float32Array: '<f4',
+  Float64Array: '<f8',
+  DataView: '|u1',
+  'WebAssembly.Memory': '|u1',
+  skeleton: '|u1',
+};
+
+/** The dtype of an array of this kind. */
+export function dtypeOf(kind: RegionKind): string {
+  return DTYPE[kind];
+}

@@ -8,6 +8,7 @@ export {
   liveRegions,
   type RegionSummary,
 } from './decode.js';
+export { type RegionRole, StateDocument, wordsOf } from './document.js';
 export { type EncodedState, type EncoderOptions, StateEncoder } from './encode.js';
 export type { RegionSource } from './region-sources.js';
 export type { Region } from './regions.js';
@@ -20,3 +21,4 @@ export {
   snapVersion,
 } from './registry.js';
 export { regionsFor } from './select.js';
+export type { WrittenRegion } from './to-json.js';
