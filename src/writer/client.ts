@@ -7,6 +7,7 @@
 
 import type { SnapshotId } from '../base/ids.js';
 import type { RegionKind } from '../format/kinds.js';
+import type { RegionEntry } from '../format/manifest.js';
 import type { RegionTree } from '../store/region-tree.js';
 import { CapturedRegion } from './captured.js';
 import type { Keeper } from './keeper.js';
@@ -39,6 +40,8 @@ export class Client {
   durableLineage: SnapshotId | null | undefined;
   base: Base | undefined;
   trees: Map<string, RegionTree> | undefined;
+  /** The regions of the snapshot that was read last; memory that is wanted elsewhere takes them away. */
+  regionTable: { id: SnapshotId; entries: WeakRef<RegionEntry[]> } | undefined;
   /** Present where the Snap has a retention policy of its own. */
   readonly keeper: Keeper | undefined;
 

@@ -4,15 +4,16 @@
  * Runs on the writer thread, in the order in which requests and saves were made.
  */
 
-import { SnapError } from '../base/errors.js';
+import { invariant, SnapError } from '../base/errors.js';
 import { isSnapshotId, SHORTEST_ID_PREFIX, type SnapshotId } from '../base/ids.js';
-import type { Manifest } from '../format/manifest.js';
+import type { Manifest, RegionEntry } from '../format/manifest.js';
 import type { Summary } from '../store/index.js';
 import { checkFits } from '../store/limits.js';
 import { readBytes, readRegionTable } from '../store/manifests.js';
 import { readRegion } from '../store/region-tree.js';
 import type { Damage } from '../store/scan.js';
 import type { Store } from '../store/store.js';
+import { readRange } from '../store/tree-cursor.js';
 import type { Client } from './client.js';
 import type { SnapshotInfo } from './protocol.js';
 import type { SnapshotRef } from './refs.js';
@@ -131,11 +132,9 @@ export const requests = {
   },
 
   /** The verified bytes of one region, in a buffer of its own that is handed over. */
-  async region(store: Store, _client: Client, id: SnapshotId, index: number, form: BufferForm) {
+  async region(store: Store, client: Client, id: SnapshotId, index: number, form: BufferForm) {
     const summary = await find(store, id, '');
-    const entry = readRegionTable(store, manifestOf(store, summary))[index];
-    if (!entry)
-      throw new SnapError('SNAP_CORRUPT', `snapshot ${id} has no region ${index}`, { snapshot: id });
+    const entry = regionOf(store, client, summary, index);
     const { byteLength } = entry.tree;
     checkFits(byteLength);
     const buffer = newBuffer(byteLength, form);
@@ -145,6 +144,20 @@ export const requests = {
       throw naming(summary, error, entry.path);
     }
     return buffer;
+  },
+
+  /** The verified bytes of a part of a region, handed over. */
+  async piece(store: Store, client: Client, id: SnapshotId, index: number, start: number, length: number) {
+    const summary = await find(store, id, '');
+    const entry = regionOf(store, client, summary, index);
+    invariant(start + length <= entry.tree.byteLength, 'a piece lies outside of its region');
+    const piece = new ArrayBuffer(length);
+    try {
+      readRange(store, entry.tree, start, Buffer.from(piece));
+    } catch (error) {
+      throw naming(summary, error, entry.path);
+    }
+    return piece;
   },
 
   /** Ids of the snapshots of a run, newest first, that `resume` may try; and where others may have been lost. */
@@ -253,6 +266,17 @@ export function infoOf(summary: Summary, manifest: Manifest, tags: string[]): Sn
     program: manifest.program,
     forgotten: summary.forgotten,
   };
+}
+
+/** One region of a snapshot. Regions are asked for one by one, so the table is not read again for each. */
+function regionOf(store: Store, client: Client, summary: Summary, index: number): RegionEntry {
+  const { id } = summary;
+  const held = client.regionTable?.id === id ? client.regionTable.entries.deref() : undefined;
+  const entries = held ?? readRegionTable(store, manifestOf(store, summary));
+  if (!held) client.regionTable = { id, entries: new WeakRef(entries) };
+  const entry = entries[index];
+  if (!entry) throw new SnapError('SNAP_CORRUPT', `snapshot ${id} has no region ${index}`, { snapshot: id });
+  return entry;
 }
 
 function regionInfo({
