@@ -59,7 +59,14 @@ const ID_BATCH = 64;
 /** How many snapshots `resume` tries before it gives up. */
 const RESUME_CANDIDATES = 1000;
 
+/** Asks the owner for what the command needs and the public face does not show. */
+export let requestOf: (snap: Snap, method: string, args: unknown[]) => Promise<unknown>;
+
 export class Snap {
+  static {
+    requestOf = (snap, method, args) => snap.#request(method, args);
+  }
+
   /** `static [Snap.encode](instance)`: what is saved of an instance, instead of its own fields. */
   static readonly encode: typeof snapEncode = snapEncode;
   /** `static [Snap.decode](data)`: makes an instance of what `encode` returned. */

@@ -24,6 +24,16 @@ export function parseRefs(text: string, previous: readonly string[] = []): strin
   return [...previous, parseRef(text)];
 }
 
+/** Paths inside of a state; each is looked up in the snapshot. */
+export function parsePaths(text: string, previous: readonly string[] = []): string[] {
+  return [...previous, text];
+}
+
+export function parseFolder(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError('It takes the name of a folder.');
+}
+
 export function parseLimit(text: string): number {
   const limit = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(limit) && limit > 0) return limit;

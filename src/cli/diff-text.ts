@@ -27,7 +27,7 @@ const VALUE_COLUMNS: readonly Column[] = [
 
 export function describeDiff(diff: Diff, style: Style, now: number): string {
   const parts = [snapshots(diff, style, now)];
-  if (diff.same) parts.push('the states are the same');
+  if (diff.same) parts.push('nothing differs');
   if (diff.regions.length > 0) parts.push(table(REGION_COLUMNS, diff.regions.map(regionRow), style));
   if (diff.values.length > 0) parts.push(table(VALUE_COLUMNS, diff.values.map(valueRow), style));
   const rest = restOf(diff);

@@ -8,6 +8,7 @@ import { addDiff } from './commands/diff.js';
 import { addForget } from './commands/forget.js';
 import { addLs } from './commands/ls.js';
 import { addRepair } from './commands/repair.js';
+import { addRestore } from './commands/restore.js';
 import { addShow } from './commands/show.js';
 import { addStats } from './commands/stats.js';
 import { addTag } from './commands/tag.js';
@@ -39,6 +40,7 @@ const ADDITIONS = [
   addTag,
   addUntag,
   addStats,
+  addRestore,
   addDiff,
   addForget,
   addUnforget,

@@ -123,7 +123,7 @@ test('--json holds the same, exactly: what JSON has no number for is a string', 
 test('equal states are told as such, with status 0 like others', () => {
   const { status, stdout } = diff('latest', ids[1] as string);
   assert.equal(status, 0);
-  assert.match(stdout, /\nthe states are the same\n$/);
+  assert.match(stdout, /\nnothing differs\n$/);
   assert.equal(document<Found>(diff('latest', 'latest', '--json')).same, true);
 });
 

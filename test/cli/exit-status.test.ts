@@ -45,7 +45,14 @@ test('11: while the process that owns the store does not answer, writing names i
   const listed = snap(['--store', directory, 'ls']);
   assert.deepEqual([listed.status, listed.stderr], [0, '']);
   assert.deepEqual(rows(listed)[1]?.slice(1, 3), ['live', '1']);
-  for (const args of [['show', 'latest'], ['stats'], ['forget', 'best', '--dry-run'], ['verify'], []]) {
+  for (const args of [
+    ['show', 'latest'],
+    ['stats'],
+    ['diff', 'best', 'latest'],
+    ['forget', 'best', '--dry-run'],
+    ['verify'],
+    [],
+  ]) {
     assert.equal(snap(['--store', directory, ...args]).status, 0, args.join(' '));
   }
   owner.kill('SIGCONT');
@@ -209,7 +216,15 @@ test('the command leaves nothing behind in a store that it reads', async (t) => 
       .sort()
       .map((path) => [path, readFileSync(path, 'base64')]);
   const before = contents();
-  for (const args of [['ls'], ['show', 'best'], ['stats'], ['forget', 'best', '--dry-run'], ['verify'], []]) {
+  for (const args of [
+    ['ls'],
+    ['show', 'best'],
+    ['stats'],
+    ['diff', 'best', 'latest'],
+    ['forget', 'best', '--dry-run'],
+    ['verify'],
+    [],
+  ]) {
     assert.equal(snap(['--store', directory, ...args]).status, 0);
   }
   assert.deepEqual(contents(), before);

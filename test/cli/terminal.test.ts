@@ -62,7 +62,7 @@ test('tables fit the terminal, however narrow', { skip }, async (t) => {
     { step: 123456, tags, durable: true },
   );
   for (const columns of [80, 40, 20]) {
-    for (const args of ['ls', 'stats', 'show latest']) {
+    for (const args of ['ls', 'stats', 'show latest', 'diff latest latest']) {
       const { lines } = onTerminal(args, { COLUMNS: String(columns), SNAP_STORE: directory });
       // Facts are not a table: their lines wrap.
       const start = args === 'ls' ? 0 : lines.indexOf('') + 1;

@@ -10,6 +10,7 @@ const COMMANDS = [
   'tag',
   'untag',
   'stats',
+  'restore',
   'diff',
   'forget',
   'unforget',
@@ -51,6 +52,14 @@ test('missing, superfluous and wrong words are told', () => {
   assertWrong(['tag', 'x'], /missing required argument 'REF'/, 'snap tag');
   assertWrong(['forget'], /missing required argument 'REF'/, 'snap forget');
   assertWrong(['unforget'], /missing required argument 'ID'/, 'snap unforget');
+  assertWrong(['restore', 'latest'], /required option '--to <DIR>' not specified/, 'snap restore');
+  assertWrong(['restore', 'latest', '--to', ''], /takes the name of a folder/, 'snap restore');
+  assertWrong(
+    ['restore', 'latest', '--to', 'x', '--format', 'zip'],
+    /Allowed choices are npy, npz, raw/,
+    'snap restore',
+  );
+  assertWrong(['diff', 'latest'], /missing required argument 'B'/, 'snap diff');
   assertWrong(['ls', 'x'], /too many arguments/, 'snap ls');
   assertWrong(['ls', '--run'], /argument missing/, 'snap ls');
   for (const limit of ['0', '-1', '1.5', 'x', '', '1e3']) {

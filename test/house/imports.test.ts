@@ -27,7 +27,7 @@ const ONLY_IN: [module: RegExp, rooms: readonly string[]][] = [
   [/^zstd-napi/, ['compress']],
   [/^@napi-rs\/blake-hash$/, ['chunker']],
   [/^node:worker_threads$/, ['writer']],
-  [/^(commander|cli-table3|cli-progress)$/, ['cli']],
+  [/^(commander|cli-table3|cli-progress|fflate)$/, ['cli']],
 ];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');

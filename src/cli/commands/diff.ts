@@ -1,12 +1,14 @@
 /** `snap diff`: what changed from one snapshot to another, by region and by value. */
 
 import type { Command } from 'commander';
+import type { DiffProgress } from '../../index.js';
 import { parseLimit, parseRef, RUN_OF_REF } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
 import { describeDiff, diffJson } from '../diff-text.js';
 import { ExitStatus } from '../exit-status.js';
 import { epilogue, READING } from '../help.js';
 import { reading } from '../open-store.js';
+import { Progress } from '../progress.js';
 import { REF_HELP, resolveRef } from '../refs.js';
 
 interface Options {
@@ -18,6 +20,7 @@ interface Options {
 const FOR_PEOPLE = 30;
 const FOR_PROGRAMS = 1000;
 
+const PHASES = { regions: { title: 'regions', unit: 'bytes' } };
 const EXAMPLES = [
   'snap diff step:100 step:200',
   'snap diff best latest --run heat',
@@ -55,7 +58,11 @@ async function diff(
   return reading(context, async (snap) => {
     const a = await resolveRef(snap, refA, run);
     const b = await resolveRef(snap, refB, run);
-    const found = await snap.diff(a.id, b.id, { limit: limit ?? (json ? FOR_PROGRAMS : FOR_PEOPLE), signal });
+    const progress = json ? undefined : new Progress(context, PHASES);
+    const onProgress = ({ doneBytes: done, totalBytes: total }: DiffProgress) =>
+      progress?.tell({ phase: 'regions', done, total });
+    const options = { limit: limit ?? (json ? FOR_PROGRAMS : FOR_PEOPLE), signal, onProgress };
+    const found = await snap.diff(a.id, b.id, options).finally(() => progress?.end());
     if (json) output.json({ store: snap.directory, ...diffJson(found) });
     else output.data(describeDiff(found, output.style, Date.now()));
     return ExitStatus.done;
