@@ -17,7 +17,7 @@ import type { PatchBase, Store } from './store.js';
 export interface CopyTarget {
   /** Bytes of the records that were, or would be, written. */
   readonly writtenBytes: number;
-  /** Raw length of a chunk or page that is there; undefined where it is not. */
+  /** Raw length of a chunk that is there; undefined where it is not. */
   lengthOf(id: ChunkId): number | undefined;
   /** A page that is there and can be read. */
   page(id: ChunkId): Buffer | undefined;
@@ -56,7 +56,7 @@ export class StoreTarget implements CopyTarget {
   }
 
   lengthOf(id: ChunkId): number | undefined {
-    return this.#store.known(id)?.rawLength;
+    return this.#store.knownChunk(id)?.rawLength;
   }
 
   page(id: ChunkId): Buffer | undefined {
@@ -140,7 +140,7 @@ export class Rehearsal implements CopyTarget {
   }
 
   lengthOf(id: ChunkId): number | undefined {
-    return this.#taken.get(id) ?? this.#store?.known(id)?.rawLength;
+    return this.#taken.get(id) ?? this.#store?.knownChunk(id)?.rawLength;
   }
 
   page(id: ChunkId): Buffer | undefined {

@@ -6,6 +6,8 @@
  * it was collected. Notes say what counts now, not what the pack says: one that was overtaken must not come back.
  *
  * What cannot be read is left behind, and counted. The packs must not be the open one.
+ *
+ * On a full disk a batch, and the last commit too, is put twice: the second time into the space that is held back.
  */
 
 import type { ChunkId, SnapshotId } from '../base/ids.js';
@@ -25,16 +27,22 @@ export type Wanted = (id: ChunkId, location: Location) => boolean;
 const BATCH_BYTES = MiB;
 const BATCH_RECORDS = 256;
 
+interface Tally {
+  copiedBytes: number;
+  unreadable: number;
+}
+
+const NOTHING: Tally = { copiedBytes: 0, unreadable: 0 };
+
 export class Evacuation {
-  /** Bytes of the records that were copied. */
-  copiedBytes = 0;
-  /** Records that could not be read. */
-  unreadable = 0;
   readonly #store: Store;
   readonly #packs: Packs;
   readonly #wanted: Wanted;
-  /** Notes that `rest` has said again. */
+  /** Notes that are said again by the commit that is being put. */
   readonly #said = new Set<string>();
+  readonly #content: Tally = { ...NOTHING };
+  /** Of the last time that `rest` was called. */
+  #rest: Tally = { ...NOTHING };
 
   constructor(store: Store, packs: Packs, wanted: Wanted) {
     this.#store = store;
@@ -42,39 +50,66 @@ export class Evacuation {
     this.#wanted = wanted;
   }
 
+  /** Bytes of the records that were copied. */
+  get copiedBytes(): number {
+    return this.#content.copiedBytes + this.#rest.copiedBytes;
+  }
+
+  /** Records that could not be read. */
+  get unreadable(): number {
+    return this.#content.unreadable + this.#rest.unreadable;
+  }
+
   /** Copies chunks and pages of a pack of which `[0, end)` counts. Between two yields nothing is uncommitted. */
   async *content(pack: number, end: number): AsyncGenerator<void> {
-    let records = 0;
+    let batch: FooterEntry[] = [];
     let bytes = 0;
-    for (const { id, location } of this.#packs.records(pack, end)) {
+    for (const entry of this.#packs.records(pack, end)) {
+      const { id, location } = entry;
       if (!isContent(location) || !this.#isHere(id, location) || !this.#wanted(id, location)) continue;
-      if (records === 0) this.#store.begin();
-      await this.#store.makeRoom(location.storedLength);
-      bytes += this.#copy(id, location) ? location.storedLength : 0;
-      if (++records < BATCH_RECORDS && bytes < BATCH_BYTES) continue;
-      await this.#store.commit();
-      records = 0;
+      batch.push(entry);
+      bytes += location.storedLength;
+      if (batch.length < BATCH_RECORDS && bytes < BATCH_BYTES) continue;
+      await this.#copyBatch(batch);
+      batch = [];
       bytes = 0;
       yield;
     }
-    if (records > 0) await this.#store.commit();
+    if (batch.length > 0) await this.#copyBatch(batch);
   }
 
-  /** Puts manifests and notes of packs again, of which so much counts; the caller commits, or undoes it and tries again. */
-  rest(ends: ReadonlyMap<number, number>): void {
+  async #copyBatch(batch: readonly FooterEntry[]): Promise<void> {
+    let tally = NOTHING;
+    await this.#store.withReserve(async () => {
+      tally = { ...NOTHING };
+      this.#store.begin();
+      for (const { id, location } of batch) {
+        await this.#store.makeRoom(location.storedLength);
+        this.#copy(id, location, tally);
+      }
+      await this.#store.commit();
+    });
+    this.#content.copiedBytes += tally.copiedBytes;
+    this.#content.unreadable += tally.unreadable;
+  }
+
+  /**
+   * Puts manifests and notes of packs again, of which so much counts; the caller commits. That a tag was removed need
+   * not be said any more when nothing is left that could have set it: in no pack before `oldest`, which stays.
+   */
+  rest(packs: ReadonlyMap<number, number>, oldest: number): void {
     this.#said.clear();
-    for (const [pack, end] of ends) this.#restOf(pack, end);
-  }
-
-  #restOf(pack: number, end: number): void {
-    for (const { id, location } of this.#packs.records(pack, end)) {
-      if (!needsPayload(location.type) || location.type === RecordType.gc) continue;
-      const payload = this.#packs.readRecord(pack, location.offset)?.payload;
-      if (!payload) this.unreadable++;
-      else if (location.type === RecordType.manifest) this.#carryManifest(id, location, payload);
-      else if (location.type === RecordType.tag) this.#sayTag(decodeTag(payload).name);
-      else if (location.type === RecordType.forget) this.#sayForgotten(decodeForget(payload).snapshot);
-      else this.#sayTiming(decodeTiming(payload).snapshot);
+    this.#rest = { ...NOTHING };
+    for (const [pack, end] of packs) {
+      for (const { id, location } of this.#packs.records(pack, end)) {
+        if (!needsPayload(location.type) || location.type === RecordType.gc) continue;
+        const payload = this.#packs.readRecord(pack, location.offset)?.payload;
+        if (!payload) this.#rest.unreadable++;
+        else if (location.type === RecordType.manifest) this.#carryManifest(id, location, payload);
+        else if (location.type === RecordType.tag) this.#sayTag(decodeTag(payload).name, pack < oldest);
+        else if (location.type === RecordType.forget) this.#sayForgotten(decodeForget(payload).snapshot);
+        else this.#sayTiming(decodeTiming(payload).snapshot);
+      }
     }
   }
 
@@ -87,16 +122,19 @@ export class Evacuation {
   #carryManifest(id: ChunkId, location: Location, payload: Buffer): void {
     const summary = this.#store.byId(decodeManifest(payload).id);
     if (summary?.manifest.pack !== location.pack || summary.manifest.offset !== location.offset) return;
-    if (!this.#copy(id, location)) return;
-    // A note counts only for a manifest that comes before it.
-    if (summary.forgotten) this.#store.putForget(summary.id, true);
-    if (summary.durableMs !== undefined) this.#store.putTiming(summary.id, summary.durableMs);
+    if (!this.#copy(id, location, this.#rest)) return;
+    // A note counts only for a manifest that comes before it: what was said of it already does not.
+    this.#said.delete(`forget ${summary.id}`);
+    this.#said.delete(`timing ${summary.id}`);
+    if (summary.forgotten) this.#sayForgotten(summary.id);
+    this.#sayTiming(summary.id);
   }
 
-  #sayTag(name: string): void {
+  #sayTag(name: string, isFirst: boolean): void {
     if (this.#isSaid(`tag ${name}`)) return;
     const id = this.#store.tagged(name);
-    this.#store.putTag(name, id && this.#store.byId(id) ? id : undefined);
+    const target = id && this.#store.byId(id) ? id : undefined;
+    if (target || !isFirst) this.#store.putTag(name, target);
   }
 
   #sayForgotten(id: SnapshotId): void {
@@ -116,13 +154,13 @@ export class Evacuation {
   }
 
   /** Says whether the record could be read. */
-  #copy(id: ChunkId, location: Location): boolean {
+  #copy(id: ChunkId, location: Location, tally: Tally): boolean {
     const stored = this.#read(id, location);
     if (stored) {
       this.#store.putStored(id, location, stored);
-      this.copiedBytes += recordBytes(location.storedLength);
+      tally.copiedBytes += recordBytes(location.storedLength);
     } else {
-      this.unreadable++;
+      tally.unreadable++;
     }
     return stored !== undefined;
   }

@@ -54,8 +54,10 @@ export async function* explained(
   store: Store,
   snapshots: readonly PlannedSnapshot[],
 ): AsyncGenerator<GcProgress> {
-  const ids = snapshots.map(({ id }) => id as SnapshotId);
-  const bytes = yield* sizesOf(store, ids, new Marks('sole'));
+  const ids = new Set(snapshots.map(({ id }) => id as SnapshotId));
+  // What is not part of the plan may hold the same: those of another run, or saved since.
+  for await (const { id } of store.summaries()) ids.add(id);
+  const bytes = yield* sizesOf(store, [...ids], new Marks('sole'));
   for (const [position, snapshot] of snapshots.entries()) snapshot.ownBytes = bytes[position] ?? 0;
 }
 

@@ -77,12 +77,12 @@ const NOWHERE: Place = { pack: Number.MAX_SAFE_INTEGER, offset: 0 };
 /** What is going to be dropped, by id. */
 type Dropped = Map<string, PlannedSnapshot>;
 
-/** A pack, and how much of it is held. */
+/** A pack, and how much of its content is held and how much is not. What is around the content is neither. */
 interface Weighed {
   pack: number;
-  end: number;
   size: number;
   heldBytes: number;
+  deadBytes: number;
 }
 
 export class Gc {
@@ -186,14 +186,16 @@ export class Gc {
     const ends = [...this.#store.ends()].filter(([pack]) => pack <= condemnedTo.pack);
     const weighed: Weighed[] = [];
     for (const [done, [pack, end]] of ends.entries()) {
-      let heldBytes = 0;
+      const one: Weighed = { pack, size: this.#store.packSize(pack), heldBytes: 0, deadBytes: 0 };
       let records = 0;
       for (const entry of this.#store.recordsOf(pack, end)) {
-        if (this.#isHeld(entry, marks, condemnedTo, manifests))
-          heldBytes += recordBytes(entry.location.storedLength);
         if (++records % STEP === 0) yield { phase: 'weigh', done, total: ends.length };
+        const { location } = entry;
+        if (!isContent(location) && location.type !== RecordType.manifest) continue;
+        const isHeld = this.#isHeld(entry, marks, condemnedTo, manifests);
+        one[isHeld ? 'heldBytes' : 'deadBytes'] += recordBytes(location.storedLength);
       }
-      weighed.push({ pack, end, size: this.#store.packSize(pack), heldBytes });
+      weighed.push(one);
       yield { phase: 'weigh', done, total: ends.length };
     }
     return weighed;
@@ -202,8 +204,7 @@ export class Gc {
   #isHeld({ id, location }: FooterEntry, marks: Marks, condemnedTo: Place, manifests: Set<string>): boolean {
     const { pack, offset } = location;
     if (pack === condemnedTo.pack && offset >= condemnedTo.offset) return true;
-    if (isContent(location)) return marks.has(id);
-    return location.type === RecordType.manifest && manifests.has(`${pack}:${offset}`);
+    return isContent(location) ? marks.has(id) : manifests.has(`${pack}:${offset}`);
   }
 
   async #manifestPlaces(dropped: Dropped): Promise<Set<string>> {
@@ -222,17 +223,18 @@ export class Gc {
         if (one.heldBytes > 0) this.findings.repackedPacks++;
         this.findings.copiedBytes += one.heldBytes;
       } else {
-        this.findings.garbageBytes += garbageOf(one);
+        this.findings.garbageBytes += one.deadBytes;
       }
     }
   }
 
   async *#sweep(marks: Marks, condemnedTo: Place, weighed: readonly Weighed[]): AsyncGenerator<GcProgress> {
-    const dead = weighed.filter(({ heldBytes }) => heldBytes === 0);
-    const sparse = weighed
-      .filter((one) => one.heldBytes > 0 && isWorthwhile(one))
+    const worthwhile = weighed.filter(isWorthwhile);
+    const dead = worthwhile.filter(({ heldBytes }) => heldBytes === 0);
+    const sparse = worthwhile
+      .filter(({ heldBytes }) => heldBytes > 0)
       .sort((a, b) => a.heldBytes / a.size - b.heldBytes / b.size);
-    for (const one of weighed) if (!isWorthwhile(one)) this.findings.garbageBytes += garbageOf(one);
+    for (const one of weighed) if (!isWorthwhile(one)) this.findings.garbageBytes += one.deadBytes;
     for (let at = 0; at < dead.length; at += RETIRED_AT_ONCE) {
       yield { phase: 'free', done: at, total: dead.length };
       yield* this.#retire(dead.slice(at, at + RETIRED_AT_ONCE), marks, condemnedTo);
@@ -251,8 +253,10 @@ export class Gc {
       return marks.has(id) || (pack === condemnedTo.pack && offset >= condemnedTo.offset);
     });
     const entries: FooterEntry[] = [];
+    let size = 0;
     for (const { pack, heldBytes } of group) {
       store.leave(pack);
+      size += store.packSize(pack);
       const end = store.ends().get(pack) ?? 0;
       for (const entry of store.recordsOf(pack, end)) if (isContent(entry.location)) entries.push(entry);
       // What was appended to the open pack since it was weighed is held.
@@ -267,7 +271,7 @@ export class Gc {
     );
     this.findings.packs += group.length;
     this.findings.copiedBytes += evacuation.copiedBytes;
-    this.findings.freedBytes += group.reduce((sum, { size }) => sum + size, 0) - evacuation.copiedBytes;
+    this.findings.freedBytes += size - evacuation.copiedBytes;
     yield* this.#unindex(entries, progress);
   }
 
@@ -285,12 +289,9 @@ export class Gc {
   }
 }
 
-function isWorthwhile({ heldBytes, size }: Weighed): boolean {
-  return heldBytes === 0 || heldBytes < size * REPACK_BELOW;
-}
-
-function garbageOf({ size, heldBytes }: Weighed): number {
-  return Math.max(0, size - heldBytes);
+/** What is around the content would be written again: alone it is not worth it, or every gc would do the same. */
+function isWorthwhile({ size, heldBytes, deadBytes }: Weighed): boolean {
+  return deadBytes > 0 && heldBytes < size * REPACK_BELOW;
 }
 
 function unreadable(group: readonly Weighed[]): SnapError {

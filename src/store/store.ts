@@ -141,8 +141,10 @@ export class Store {
   #lastClose: KnownDurable | undefined;
   /** Number of the last pack and how much of it counts, for the header of the next. */
   #lastPack: { number: number; end: number };
-  /** Packs that were deleted while the store was open: nothing may be built on what they held. */
-  readonly #lostPacks = new Set<number>();
+  /** Packs that are part of the store: nothing may be built on what the index says of others, deleted or retired. */
+  readonly #present = new Set<number>();
+  /** A pack was deleted while the store was open: the next open has to look at what is left. */
+  #lostPack = false;
   /** Chunks and pages found damaged: to be written again by the next save that holds them. */
   readonly #unreadable = new Set<string>();
   /** What opening found wrong. */
@@ -261,11 +263,10 @@ export class Store {
   /** Where a chunk or page lies, committed or about to be. */
   locate(id: ChunkId): Location | undefined {
     const location = this.#uncommitted.get(chunkKey(id)) ?? this.#index.locate(id);
-    if (location && this.#lostPacks.has(location.pack)) return undefined;
-    if (location) return location;
+    if (location) return this.#present.has(location.pack) ? location : undefined;
     for (const footer of this.#footers) {
       const found = footer.find(id);
-      if (found && !this.#lostPacks.has(found.pack)) return found;
+      if (found && this.#present.has(found.pack)) return found;
     }
     return undefined;
   }
@@ -276,6 +277,12 @@ export class Store {
     if (this.#unreadable.has(key)) return this.#uncommitted.get(key);
     const location = this.locate(id);
     return location && this.#isCondemned(id, location) ? undefined : location;
+  }
+
+  /** The same for a chunk: who holds it does not hold the base of a page with its bytes that is stored as a patch. */
+  knownChunk(id: ChunkId): Location | undefined {
+    const location = this.known(id);
+    return location?.filter === Filter.patch ? undefined : location;
   }
 
   /** About to be taken away by gc. */
@@ -378,7 +385,7 @@ export class Store {
    * Appends a chunk unless it is known. The id may be given where the caller has it already.
    */
   putChunk(raw: Buffer, id: ChunkId = chunkIdOf(raw)): Stored {
-    if (this.known(id)) return { id, written: 0 };
+    if (this.knownChunk(id)) return { id, written: 0 };
     const { codec, stored } = this.#encoding.encode(raw);
     return this.#append(RecordType.chunk, id, raw.length, codec, Filter.none, 0, [stored]);
   }
@@ -388,7 +395,7 @@ export class Store {
     const id = chunkIdOf(raw);
     const known = this.known(id);
     if (known && this.#isUsable(id, known)) return { id, written: 0, patched: known.filter !== Filter.none };
-    const patch = base && this.known(base.id) && makePatch(base.raw, raw, raw.length >>> 1);
+    const patch = base && this.#mayBePatch(id, base) && makePatch(base.raw, raw, raw.length >>> 1);
     if (!base || !patch) {
       const stored = this.#append(RecordType.page, id, raw.length, Codec.raw, Filter.none, 0, [raw]);
       return { ...stored, patched: false };
@@ -399,6 +406,11 @@ export class Store {
     const flags = RecordFlag.hasBase;
     const stored = this.#append(RecordType.page, id, raw.length, Codec.raw, Filter.patch, flags, parts);
     return { ...stored, patched: true };
+  }
+
+  /** What was found damaged may be known to others as a chunk: it is written in full. */
+  #mayBePatch(id: ChunkId, base: PatchBase): boolean {
+    return !this.#unreadable.has(chunkKey(id)) && this.known(base.id)?.filter === Filter.none;
   }
 
   /** A promise where the caller has to wait for the disk before putting `bytes` more. */
@@ -440,6 +452,42 @@ export class Store {
 
   putTiming(snapshot: SnapshotId, durableMs: number): void {
     this.#appendSmall(RecordType.timing, encodeTiming({ snapshot, durableMs }));
+  }
+
+  /** A commit of its own for what `put` puts: also on a full disk, while there is space held back. */
+  note(put: () => void): Promise<void> {
+    return this.withReserve(async () => {
+      this.begin();
+      put();
+      await this.commit();
+    });
+  }
+
+  /**
+   * Does what helps on a full disk: once more, with the space that is held back, where it finds none. What fails is
+   * rolled back; what is left of the space is held again.
+   */
+  async withReserve(work: () => Promise<void>): Promise<void> {
+    try {
+      await this.#orRollback(work);
+    } catch (error) {
+      const { reserve } = this.#layout;
+      if (!isSnapError(error, 'SNAP_NO_SPACE') || !giveUpReserve(this.#io, reserve)) throw error;
+      try {
+        await this.#orRollback(work);
+      } finally {
+        holdReserve(this.#io, reserve);
+      }
+    }
+  }
+
+  async #orRollback(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      await this.rollback();
+      throw error;
+    }
   }
 
   /** Makes everything since the last commit durable, with one sync. On failure it is all undone. */
@@ -509,11 +557,6 @@ export class Store {
     void this.#index.flush();
   }
 
-  /** Gives up the space that is held back for a full disk; says whether there was any. */
-  giveUpReserve(): boolean {
-    return giveUpReserve(this.#io, this.#layout.reserve);
-  }
-
   /** Carries what is wanted out of packs, so that they may be retired. */
   evacuation(wanted: Wanted = () => true): Evacuation {
     return new Evacuation(this, this.#packs, wanted);
@@ -530,17 +573,19 @@ export class Store {
    */
   async retire(packs: readonly number[], fate: Fate, evacuation: Evacuation): Promise<Map<number, string>> {
     await this.#commitGc(() => {
-      const ends = this.ends();
-      evacuation.rest(new Map([...ends].filter(([pack]) => packs.includes(pack))));
-      const unsealed = [...ends]
-        .filter(
-          ([pack]) => pack !== this.#writer?.number && !packs.includes(pack) && !this.#packs.isSealed(pack),
-        )
+      const ends = [...this.ends()];
+      const staying = ends.filter(([pack]) => !packs.includes(pack));
+      const going = new Map(ends.filter(([pack]) => packs.includes(pack)));
+      evacuation.rest(going, Math.min(...staying.map(([pack]) => pack)));
+      const unsealed = staying
+        .filter(([pack]) => pack !== this.#writer?.number && !this.#packs.isSealed(pack))
         .map(([pack, end]) => ({ pack, end }));
       return afterPacks(this.#goneStill(), packs, fate, unsealed);
     });
-    for (const pack of packs) this.#lostPacks.add(pack);
-    return this.#takeAway(packs);
+    for (const pack of packs) this.#present.delete(pack);
+    if (fate === 'setAside') return this.#takeAway(packs);
+    this.#takeLeftovers(packs);
+    return new Map();
   }
 
   /** Takes snapshots out of the store, durably and for good, and the tags that point at them. */
@@ -563,25 +608,11 @@ export class Store {
   }
 
   async #commitGc(put: () => GcRecord): Promise<void> {
-    try {
-      await this.#tryGc(put);
-    } catch (error) {
-      if (!isSnapError(error, 'SNAP_NO_SPACE') || !this.giveUpReserve()) throw error;
-      await this.#tryGc(put);
-    }
-  }
-
-  async #tryGc(put: () => GcRecord): Promise<void> {
-    let gc: GcRecord;
-    try {
-      this.begin();
+    let gc = this.#gc;
+    await this.note(() => {
       gc = put();
       this.#appendSmall(RecordType.gc, encodeGc(gc));
-    } catch (error) {
-      await this.rollback();
-      throw error;
-    }
-    await this.commit();
+    });
     this.#gc = gc;
   }
 
@@ -617,7 +648,8 @@ export class Store {
     if (!writer) return;
     await writer.rollback();
     if (writer.lost) {
-      this.#lostPacks.add(writer.number);
+      this.#lostPack = true;
+      this.#present.delete(writer.number);
       this.#packs.drop(writer.number);
     }
     if (writer.durableEnd > 0 || writer.broken) return;
@@ -663,7 +695,7 @@ export class Store {
     try {
       if (this.#writer && this.#writer.pendingBytes > 0) await this.rollback();
       this.#writer?.close();
-      const whole = await this.#index.close();
+      const whole = (await this.#index.close()) && !this.#lostPack;
       if (this.#indexOnDisk && whole) this.#sealIndex();
     } catch (error) {
       throw toSnapError(error, `closing ${this.directory}`);
@@ -770,6 +802,7 @@ export class Store {
     this.#lastPack = { number: seal.lastPack, end: seal.lastEnd };
     const gc = this.#index.gc();
     if (gc) this.#gc = decodeGc(this.#reader.readAt(gc));
+    this.#lookForPacks();
     this.#damage = seal.damage;
     this.#tellOfDamage();
     if (seal.openPack > 0) this.#appendTo(seal.openPack, seal.openEnd);
@@ -793,6 +826,7 @@ export class Store {
     this.#chain = recovered.chain;
     if (!indexContent) this.#footers = recovered.footers;
     this.#gc = recovered.gc;
+    this.#lookForPacks();
     this.#damage = recovered.damage;
     const { tail, misplaced } = recovered;
     this.#lastPack = { number: tail?.number ?? 0, end: tail?.end ?? 0 };
@@ -810,6 +844,11 @@ export class Store {
     } else if (tail?.appendable) {
       this.#appendTo(tail.number, tail.end);
     }
+  }
+
+  #lookForPacks(): void {
+    this.#present.clear();
+    for (const number of this.#packs.numbers()) if (!isGone(this.#gc, number)) this.#present.add(number);
   }
 
   /** Removes a pack in which nothing counts. Where that fails it stays, and the next headers pass it over. */
@@ -894,6 +933,7 @@ export class Store {
       }
       throw toSnapError(error, `creating pack ${number}`);
     }
+    this.#present.add(number);
     this.#writer = new PackWriter(number, file, 0, this.#writerId, this.#chain, this.#stagingBytes);
     const header = encodePackHeader({
       store: Buffer.from(this.descriptor.uuid, 'hex'),

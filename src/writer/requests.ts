@@ -181,18 +181,18 @@ export const requests = {
 
   async tag(store: Store, client: Client, name: string, ref: SnapshotRef): Promise<string> {
     const { id } = await find(store, ref, client.run);
-    await writing(store, () => store.putTag(name, id));
+    await store.note(() => store.putTag(name, id));
     return id;
   },
 
   async untag(store: Store, _client: Client, name: string): Promise<void> {
     if (store.tagged(name) === undefined) throw noTag(name);
-    await writing(store, () => store.putTag(name, undefined));
+    await store.note(() => store.putTag(name, undefined));
   },
 
   async forget(store: Store, client: Client, ref: SnapshotRef): Promise<string> {
     const { id } = await find(store, ref, client.run);
-    await writing(store, () => store.putForget(id, true));
+    await store.note(() => store.putForget(id, true));
     // What continues a forgotten snapshot may still build on its chunks: they stay until gc.
     return id;
   },
@@ -200,7 +200,7 @@ export const requests = {
   async unforget(store: Store, _client: Client, prefix: string): Promise<string> {
     const summary = await byPrefix(store, prefix);
     if (!summary) throw new SnapError('SNAP_NOT_FOUND', `no snapshot has an id that begins with ${prefix}`);
-    if (summary.forgotten) await writing(store, () => store.putForget(summary.id, false));
+    if (summary.forgotten) await store.note(() => store.putForget(summary.id, false));
     return summary.id;
   },
 
@@ -304,17 +304,6 @@ async function tagsBySnapshot(store: Store): Promise<Map<string, string[]>> {
     else tags.set(snapshot, [name]);
   }
   return tags;
-}
-
-async function writing(store: Store, put: () => void): Promise<void> {
-  try {
-    store.begin();
-    put();
-  } catch (error) {
-    await store.rollback();
-    throw error;
-  }
-  await store.commit();
 }
 
 export function manifestOf(store: Store, summary: Summary): Manifest {

@@ -47,10 +47,11 @@ export async function saveTo(
   content: ReadonlyMap<string, Buffer>,
   base: Lineage = NO_LINEAGE,
   chunkBytes = 64,
+  run = 'alpha',
 ): Promise<Lineage & { id: SnapshotId }> {
   const id = newId();
   store.begin();
-  const lineage = await putSnapshot(store, { id, run: 'alpha', content }, base, chunkBytes, 0);
+  const lineage = await putSnapshot(store, { id, run, content }, base, chunkBytes, 0);
   await store.commit();
   return { ...lineage, id };
 }
