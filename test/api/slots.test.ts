@@ -2,20 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { randomFillSync } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Snap } from '../../src/index.js';
-import { collect, type Fault, faulty, field, storePath } from './support.js';
+import { collect, faulty, field, setFault, storePath } from './support.js';
 
 /** Against hangs: a slot that is lost is waited for in vain. */
 const GUARD = { timeout: 120_000 };
 const MiB = 1 << 20;
 /** Elements of a chunk. */
 const CHUNK = 65_536 / 8;
-
-function setFault(path: string, fault: Fault): void {
-  writeFileSync(`${path}.fault`, JSON.stringify(fault));
-}
 
 test(
   'saving goes on after every restore, and what changed is counted against what was restored',

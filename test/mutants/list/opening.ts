@@ -52,8 +52,8 @@ export const opening: readonly Mutant[] = [
     name: 'packs-without-descriptor-taken-over',
     breaks: 'packs whose descriptor is gone are no empty store',
     file: 'store/folder.ts',
-    find: "if (names.includes('packs') && io.list(layout.packs).length > 0) {",
-    replace: "if (names.includes('')) {",
+    find: "if (names.includes('packs') && io.list(layout.packs).some(",
+    replace: "if (names.includes('') && io.list(layout.packs).some(",
     tests: ['api/opening', 'store/surgery'],
   },
   {

@@ -183,7 +183,7 @@ export const recovery: readonly Mutant[] = [
     name: 'missing-pack-unreported',
     breaks: 'a pack that is gone is reported',
     file: 'store/pack-order.ts',
-    find: "missing.push({ pack: expected, offset: 0, reason: 'the file is missing' });",
+    find: "missing.push(missingFile(expected, 'the file is missing'));",
     replace: 'continue;',
     tests: [SURGERY],
   },

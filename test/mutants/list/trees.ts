@@ -92,7 +92,7 @@ export const trees: readonly Mutant[] = [
     name: 'patch-of-an-unknown-base',
     breaks: 'the base of a patch can be read',
     file: 'store/store.ts',
-    find: 'const patch = base && this.#known(base.id) && makePatch(',
+    find: 'const patch = base && this.known(base.id) && makePatch(',
     replace: 'const patch = base && makePatch(',
     tests: ['store/pages'],
   },
