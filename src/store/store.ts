@@ -60,7 +60,7 @@ const HIGHEST_SEQUENCE = 2 ** 52;
 const PACK_BYTES = 256 * MiB;
 
 /** How often a reader looks again where the owner takes packs away while it does. */
-const MOST_REFRESHES = 10;
+const MOST_REFRESHES = 100;
 
 export interface StoreOptions {
   io: Io;
@@ -781,6 +781,8 @@ export class Store {
   async refresh(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       this.#packs.close();
+      // By number first: one of them may be gone before its size is known.
+      this.#seen = Object.fromEntries(this.#packs.numbers().map((number) => [number, 0]));
       try {
         this.#seen = this.packSizes();
         this.#lastClose = undefined;

@@ -46,6 +46,18 @@ interface Entry extends RunningJob {
   toldAt: number;
 }
 
+/** Begins anew where a reader's packs were taken away by the owner while it worked. */
+async function* steadily(store: Store, begin: () => Job): Job {
+  for (;;) {
+    try {
+      return yield* begin();
+    } catch (error) {
+      if (!store.isOvertaken()) throw error;
+      await store.refresh();
+    }
+  }
+}
+
 /** How long a slice lasts, and how often a listener hears of progress. */
 const SLICE_MS = 10;
 export const TELL_MS = 100;
@@ -67,7 +79,8 @@ export class Background {
     const make = jobs[method];
     if (!make) throw new Error(`holdfast: internal invariant broken: no job ${method}`);
     const entry: Entry = { client, request, stopped: false, toldAt: 0, steps: undefined as never };
-    entry.steps = make(store, { shouldStop: () => entry.stopped, pinned: this.#hooks.pinned }, args);
+    const context: JobContext = { shouldStop: () => entry.stopped, pinned: this.#hooks.pinned };
+    entry.steps = steadily(store, () => make(store, context, args));
     this.#entries.push(entry);
   }
 

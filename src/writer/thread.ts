@@ -43,6 +43,8 @@ export interface Internals {
   packBytes?: number;
   /** Heap of the writer thread, so that a test can exhaust it. */
   heapMiB?: number;
+  /** Shortest time between two collections that a `keep` causes, so that a test of days takes seconds. */
+  keepPauseMs?: number;
 }
 
 /** Lower priority than the loop's: its slow-down on full cores fell from 34-48 % to 0-10 %. */
@@ -140,7 +142,7 @@ function kept(client: number, report: GcReport): void {
 }
 
 function notKept(client: number, error: unknown): void {
-  clients.get(client)?.keeper?.done(performance.now(), { seconds: 0 });
+  clients.get(client)?.keeper?.done(performance.now(), { seconds: 0, kept: 0 });
   const { message } = toPlainError(error);
   post({
     type: 'warning',
@@ -183,7 +185,7 @@ type Configuration = Exclude<ToWriter, { type: 'save' | 'request' | 'stop' | 'cl
 function configure(message: Configuration): void {
   if (message.type === 'attach') {
     const { client: id, run: name, keep: policy } = message;
-    const keeper = policy && new Keeper(policy, name, performance.now());
+    const keeper = policy && new Keeper(policy, name, performance.now(), internals.keepPauseMs);
     clients.set(id, new Client(id, name, keeper));
     return;
   }
