@@ -14,8 +14,8 @@
 
 import { crc32 } from 'node:zlib';
 import { SnapError } from '../base/errors.js';
-import { type ChunkId, type SnapshotId, snapshotIdFromBytes, snapshotIdToBytes } from '../base/ids.js';
-import { ByteReader, ByteWriter } from '../format/bytes.js';
+import { CHUNK_ID_BYTES, type ChunkId, type SnapshotId, snapshotIdFromBytes, snapshotIdToBytes } from '../base/ids.js';
+import { ByteReader, ByteWriter, writeU64 } from '../format/bytes.js';
 import type { Location } from '../format/pack.js';
 import type { Codec, Filter, RecordType } from '../format/record.js';
 
@@ -109,6 +109,23 @@ export function idPrefixRange(digits: string): KeyRange {
 
 export function idOfKey(key: Buffer): SnapshotId {
   return snapshotIdFromBytes(key.subarray(1));
+}
+
+const CHUNK_KEY_BYTES = 1 + CHUNK_ID_BYTES;
+const LOCATION_BYTES = 4 + 8 + 4 + 4 + 4;
+
+/** Key and value of a chunk or page. In one piece of memory, because there are millions of them. */
+export function chunkEntry(id: ChunkId, location: Location): { key: Buffer; value: Buffer } {
+  const entry = Buffer.allocUnsafe(CHUNK_KEY_BYTES + LOCATION_BYTES + 4);
+  entry[0] = CHUNK.charCodeAt(0);
+  id.copy(entry, 1);
+  let position = entry.writeUInt32LE(location.pack, CHUNK_KEY_BYTES);
+  position = writeU64(entry, location.offset, position);
+  position = entry.writeUInt32LE(location.storedLength, position);
+  position = entry.writeUInt32LE(location.rawLength, position);
+  for (const byte of [location.type, location.codec, location.filter, location.flags]) entry[position++] = byte;
+  entry.writeUInt32LE(crc32(entry.subarray(0, position)), position);
+  return { key: entry.subarray(0, CHUNK_KEY_BYTES), value: entry.subarray(CHUNK_KEY_BYTES) };
 }
 
 export function encodeLocation(key: Buffer, location: Location): Buffer {

@@ -20,7 +20,7 @@ import type { Location } from '../format/pack.js';
 import { RecordType } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
 import * as keys from './index-keys.js';
-import type { Batch, KeyValues } from './key-values.js';
+import type { Batch, Change, KeyValues } from './key-values.js';
 
 /** A committed record as the index takes it in; manifests and notes come with their payload. */
 export interface Committed {
@@ -40,8 +40,6 @@ export function needsPayload(type: RecordType): boolean {
   );
 }
 
-type Change = { key: Buffer; value: Buffer | undefined };
-
 /** What becomes of an index whose LevelDB failed. */
 export interface Substitute {
   /** Told once, when LevelDB is given up. */
@@ -56,6 +54,7 @@ export class Index {
   readonly #substitute: Substitute;
   /** LevelDB, once it was given up. */
   #givenUp: KeyValues | undefined;
+  #loaded: Change[] = [];
   /** Applied and not yet written: newest first in `#pending`, being written in `#writing`. */
   #pending = new Map<string, Change>();
   #writing: Map<string, Change> = new Map();
@@ -70,8 +69,8 @@ export class Index {
   apply({ id, location, payload }: Committed): void {
     const { type } = location;
     if (type === RecordType.chunk || type === RecordType.page) {
-      const key = keys.chunkEntryKey(id);
-      this.#put(key, keys.encodeLocation(key, location));
+      const { key, value } = keys.chunkEntry(id, location);
+      this.#put(key, value);
     } else if (!payload) return;
     else if (type === RecordType.manifest) this.#applyManifest(location, payload);
     else if (type === RecordType.tag) this.#applyTag(payload);
@@ -83,6 +82,14 @@ export class Index {
       const { snapshot, durableMs } = decodeTiming(payload);
       this.#amend(snapshot, { durableMs });
     }
+  }
+
+  /** The same in a bulk load: chunks and pages are found only once they were written. */
+  load(record: Committed): void {
+    const { type } = record.location;
+    const isContent = type === RecordType.chunk || type === RecordType.page;
+    if (isContent) this.#loaded.push(keys.chunkEntry(record.id, record.location));
+    else this.apply(record);
   }
 
   /** Takes out a chunk or page that is no more at a place; where it is found elsewhere by now it stays. */
@@ -272,12 +279,15 @@ export class Index {
 
   async #writePending(): Promise<void> {
     const writing = this.#pending;
+    const loaded = this.#loaded;
     const values = this.#values;
-    if (writing.size === 0 || !values) return;
+    if (writing.size + loaded.length === 0 || !values) return;
     this.#writing = writing;
     this.#pending = new Map();
+    this.#loaded = [];
     try {
-      await values.write(writing);
+      if (loaded.length > 0) await values.write(loaded);
+      if (writing.size > 0) await values.write(writing.values());
     } catch (error) {
       if (values === this.#values) {
         for (const [name, change] of this.#pending) writing.set(name, change);

@@ -7,8 +7,8 @@ import { IndexGuard } from './index-guard.js';
 
 export interface KeyValues {
   get(key: Buffer): Buffer | undefined;
-  /** All or nothing. */
-  write(batch: Batch): Promise<void>;
+  /** All or nothing; of several changes of one key the last counts. */
+  write(changes: Iterable<Change>): Promise<void>;
   /** At most `limit` (-1: all) entries with `from <= key < to`, in order or in reverse. */
   range(from: Buffer, to: Buffer, reverse: boolean, limit: number): AsyncIterable<[Buffer, Buffer]>;
   /** Leaves on disk what can be believed when it is opened again; throws where that cannot be. `close` follows. */
@@ -16,8 +16,14 @@ export interface KeyValues {
   close(): Promise<void>;
 }
 
-/** Changes to apply together; a later one of the same key replaces an earlier one. */
-export type Batch = ReadonlyMap<string, { key: Buffer; value: Buffer | undefined }>;
+/** An entry, or without a value that there is none. */
+export interface Change {
+  key: Buffer;
+  value: Buffer | undefined;
+}
+
+/** Changes by key, as latin-1. */
+export type Batch = ReadonlyMap<string, Change>;
 
 /** Bulk loads run best with few, large tables; a run's own writes are small. */
 const WRITE_BUFFER_BYTES = 8 * MiB;
@@ -56,11 +62,11 @@ export async function openLevel(io: Io, folder: string, create: boolean): Promis
       guard.check();
       return level.getSync(key);
     },
-    async write(batch) {
+    async write(changes) {
       guard.check();
       written = true;
       await level.batch(
-        Array.from(batch.values(), ({ key, value }) =>
+        Array.from(changes, ({ key, value }) =>
           value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value },
         ),
       );
@@ -91,8 +97,9 @@ export function memoryKeyValues(entries: Batch = new Map()): KeyValues {
   let added = Array.from(values.values(), ({ key }) => key);
   return {
     get: (key) => values.get(key.toString('latin1'))?.value,
-    async write(batch) {
-      for (const [name, change] of batch) {
+    async write(changes) {
+      for (const change of changes) {
+        const name = change.key.toString('latin1');
         if (!values.has(name)) added.push(change.key);
         values.set(name, change);
       }

@@ -347,7 +347,7 @@ class Recovery {
 
   /** True when it is time to yield. */
   #apply(record: Committed): boolean {
-    this.#index.apply(record);
+    this.#index.load(record);
     this.#applied = (this.#applied + 1) % STEP;
     return this.#applied === 0;
   }

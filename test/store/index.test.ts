@@ -261,7 +261,7 @@ test('an entry with any bit flipped, or under another key, is never an answer', 
     pristine.set(key.toString('latin1'), { key, value: memory.get(key) as Buffer });
   }
   const put = (key: Buffer, value: Buffer) =>
-    memory.write(new Map([[key.toString('latin1'), { key, value }]]));
+    memory.write([{ key, value }]);
   for (const [key, question] of asked) {
     const value = memory.get(key) ?? assert.fail('no entry');
     const right = question(index);

@@ -135,7 +135,7 @@ test('an index entry is no answer under the key of another of its kind', async (
   await index.flush();
   const value = memory.get(chunkEntryKey(idOf(1))) ?? assert.fail('no entry');
   const key = chunkEntryKey(idOf(2));
-  await memory.write(new Map([[key.toString('latin1'), { key, value }]]));
+  await memory.write([{ key, value }]);
   assert.deepEqual(index.locate(idOf(1)), location);
   assert.equal(index.locate(idOf(2)), undefined);
   assert.equal(distrusted, 1);

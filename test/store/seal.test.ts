@@ -96,7 +96,7 @@ test('a store that is opened to be rebuilt does not even believe a seal that hol
   const layout = new Layout(directory);
   const values = await openLevel(realIo, layout.index, false);
   const gone = idKey(ids[0] as SnapshotId);
-  await values.write(new Map([['gone', { key: gone, value: undefined }]]));
+  await values.write([{ key: gone, value: undefined }]);
   await values.close();
   const state = readSeal(realIo, layout, uuidOf(directory)) ?? assert.fail('no seal');
   writeSeal(realIo, layout, { ...state, index: hashIndex(realIo, layout) });
