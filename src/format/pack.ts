@@ -99,18 +99,97 @@ export interface FooterEntry {
 }
 
 /** `content` are chunks and pages in any order; `others` in order of their offsets. */
-export function encodeFooter(content: FooterEntry[], others: readonly FooterEntry[]): Buffer {
-  const sorted = content.toSorted((a, b) => a.id.compare(b.id) || a.location.offset - b.location.offset);
-  const buffer = Buffer.alloc(FOOTER_HEADER_BYTES + (sorted.length + others.length) * FOOTER_ENTRY_BYTES);
+export function encodeFooter(content: RecordList, others: RecordList): Buffer {
+  const bytes = (content.length + others.length) * FOOTER_ENTRY_BYTES;
+  const buffer = Buffer.allocUnsafeSlow(FOOTER_HEADER_BYTES + bytes);
   buffer[0] = PACK_VERSION;
-  buffer.writeUInt32LE(sorted.length, 1);
+  buffer.writeUInt32LE(content.length, 1);
   buffer.writeUInt32LE(others.length, 5);
-  let position = FOOTER_HEADER_BYTES;
-  for (const entry of [...sorted, ...others]) position = writeEntry(buffer, position, entry);
+  const end = content.copySorted(buffer, FOOTER_HEADER_BYTES);
+  others.copy(buffer, end);
   return buffer;
 }
 
-function writeEntry(buffer: Buffer, start: number, { id, location }: FooterEntry): number {
+/**
+ * Records of one pack, in order of their offsets, held as a footer lists them: a pack may have a million, and as
+ * objects each took 900 bytes.
+ */
+export class RecordList {
+  readonly #pack: number;
+  #bytes = Buffer.allocUnsafeSlow(8 * FOOTER_ENTRY_BYTES);
+  #length = 0;
+
+  constructor(pack: number) {
+    this.#pack = pack;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(id: ChunkId, location: Omit<Location, 'pack'>): void {
+    const start = this.#length * FOOTER_ENTRY_BYTES;
+    if (start === this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * start);
+      this.#bytes.copy(larger);
+      this.#bytes = larger;
+    }
+    writeEntry(this.#bytes, start, id, location);
+    this.#length++;
+  }
+
+  /** Forgets the records from `length` on. */
+  cut(length: number): void {
+    this.#length = Math.min(this.#length, length);
+  }
+
+  at(index: number): FooterEntry {
+    return readEntry(this.#bytes, index * FOOTER_ENTRY_BYTES, this.#pack);
+  }
+
+  typeAt(index: number): RecordType {
+    return this.#bytes[index * FOOTER_ENTRY_BYTES + AT_TYPE] as RecordType;
+  }
+
+  offsetAt(index: number): number {
+    return readU64(this.#bytes, index * FOOTER_ENTRY_BYTES + CHUNK_ID_BYTES);
+  }
+
+  /** Writes the entries at a position of `target`, as they are; returns where they end. */
+  copy(target: Buffer, position: number): number {
+    return position + this.#bytes.copy(target, position, 0, this.#length * FOOTER_ENTRY_BYTES);
+  }
+
+  /** The same in order of their ids; those of one id in order of their offsets. */
+  copySorted(target: Buffer, position: number): number {
+    const indexes = Uint32Array.from({ length: this.#length }, (_, index) => index);
+    let end = position;
+    for (const index of indexes.sort(this.#byId())) {
+      const start = index * FOOTER_ENTRY_BYTES;
+      end += this.#bytes.copy(target, end, start, start + FOOTER_ENTRY_BYTES);
+    }
+    return end;
+  }
+
+  /** Comparing the first four bytes as a number decides nearly always, and takes a sixth of the time. */
+  #byId(): (a: number, b: number) => number {
+    const bytes = this.#bytes;
+    const first = Uint32Array.from({ length: this.#length }, (_, index) =>
+      bytes.readUInt32BE(index * FOOTER_ENTRY_BYTES),
+    );
+    return (a, b) => {
+      const order = (first[a] as number) - (first[b] as number);
+      if (order !== 0) return order;
+      const [ours, theirs] = [a * FOOTER_ENTRY_BYTES, b * FOOTER_ENTRY_BYTES];
+      return bytes.compare(bytes, theirs, theirs + CHUNK_ID_BYTES, ours, ours + CHUNK_ID_BYTES) || a - b;
+    };
+  }
+}
+
+/** Offset of the type in an entry. */
+const AT_TYPE = CHUNK_ID_BYTES + 8 + 4 + 4;
+
+function writeEntry(buffer: Buffer, start: number, id: ChunkId, location: Omit<Location, 'pack'>): void {
   let position = start + id.copy(buffer, start);
   position = writeU64(buffer, location.offset, position);
   position = buffer.writeUInt32LE(location.storedLength, position);
@@ -118,7 +197,25 @@ function writeEntry(buffer: Buffer, start: number, { id, location }: FooterEntry
   position = buffer.writeUInt8(location.type, position);
   position = buffer.writeUInt8(location.codec, position);
   position = buffer.writeUInt8(location.filter, position);
-  return buffer.writeUInt8(location.flags, position);
+  buffer.writeUInt8(location.flags, position);
+}
+
+/** The id is a view. */
+function readEntry(buffer: Buffer, start: number, pack: number): FooterEntry {
+  const at = start + CHUNK_ID_BYTES;
+  return {
+    id: asChunkId(buffer.subarray(start, at)),
+    location: {
+      pack,
+      offset: readU64(buffer, at),
+      storedLength: buffer.readUInt32LE(at + 8),
+      rawLength: buffer.readUInt32LE(at + 12),
+      type: buffer[at + 16] as RecordType,
+      codec: buffer[at + 17] as Codec,
+      filter: buffer[at + 18] as Filter,
+      flags: buffer[at + 19] as number,
+    },
+  };
 }
 
 /** A footer as it lies in memory: entries are decoded one by one, when asked for. */
@@ -175,22 +272,7 @@ export class Footer {
   }
 
   #entry(index: number): FooterEntry {
-    const start = FOOTER_HEADER_BYTES + index * FOOTER_ENTRY_BYTES;
-    const payload = this.#payload;
-    const at = start + CHUNK_ID_BYTES;
-    return {
-      id: asChunkId(payload.subarray(start, at)),
-      location: {
-        pack: this.#pack,
-        offset: readU64(payload, at),
-        storedLength: payload.readUInt32LE(at + 8),
-        rawLength: payload.readUInt32LE(at + 12),
-        type: payload[at + 16] as RecordType,
-        codec: payload[at + 17] as Codec,
-        filter: payload[at + 18] as Filter,
-        flags: payload[at + 19] as number,
-      },
-    };
+    return readEntry(this.#payload, FOOTER_HEADER_BYTES + index * FOOTER_ENTRY_BYTES, this.#pack);
   }
 }
 

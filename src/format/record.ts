@@ -86,6 +86,11 @@ export const RECORD_NAMES: Readonly<Record<RecordType, string>> = {
   10: 'a gc record',
 };
 
+/** True for what is found by its id: chunks and pages. */
+export function isContent(type: RecordType): boolean {
+  return type === RecordType.chunk || type === RecordType.page;
+}
+
 export const Codec = { raw: 0, zstd: 1 } as const;
 export type Codec = (typeof Codec)[keyof typeof Codec];
 

@@ -15,7 +15,7 @@ import { MiB } from '../base/sizes.js';
 import { decodeManifest } from '../format/manifest.js';
 import { decodeForget, decodeTag, decodeTiming } from '../format/notes.js';
 import type { FooterEntry, Location } from '../format/pack.js';
-import { RecordType, recordBytes } from '../format/record.js';
+import { isContent, RecordType, recordBytes } from '../format/record.js';
 import { needsPayload } from './index.js';
 import type { Packs } from './packs.js';
 import type { Store } from './store.js';
@@ -66,7 +66,7 @@ export class Evacuation {
     let bytes = 0;
     for (const entry of this.#packs.records(pack, end)) {
       const { id, location } = entry;
-      if (!isContent(location) || !this.#isHere(id, location) || !this.#wanted(id, location)) continue;
+      if (!isContent(location.type) || !this.#isHere(id, location) || !this.#wanted(id, location)) continue;
       batch.push(entry);
       bytes += location.storedLength;
       if (batch.length < BATCH_RECORDS && bytes < BATCH_BYTES) continue;
@@ -172,8 +172,4 @@ export class Evacuation {
       return undefined;
     }
   }
-}
-
-export function isContent({ type }: FooterEntry['location']): boolean {
-  return type === RecordType.chunk || type === RecordType.page;
 }

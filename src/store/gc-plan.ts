@@ -1,8 +1,7 @@
 /** Which snapshots a gc drops, why, and what each of them takes. Reads only. */
 
 import type { SnapshotId } from '../base/ids.js';
-import { recordBytes } from '../format/record.js';
-import { isContent } from './evacuate.js';
+import { isContent, recordBytes } from '../format/record.js';
 import type { GcOptions, GcProgress } from './gc.js';
 import type { Summary } from './index.js';
 import { Marks } from './mark.js';
@@ -106,7 +105,7 @@ async function* sizesOf(
     let records = 0;
     for (const { id, location } of store.recordsOf(pack, end)) {
       if (++records % 512 === 0) yield { phase: 'plan', done: ids.length, total: ids.length };
-      if (!isContent(location) || seen.has(id)) continue;
+      if (!isContent(location.type) || seen.has(id)) continue;
       const owner = marks.owner(id);
       if (owner === undefined || owner >= ids.length) continue;
       seen.add(id);

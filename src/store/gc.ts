@@ -15,8 +15,7 @@
 import { SnapError } from '../base/errors.js';
 import type { SnapshotId } from '../base/ids.js';
 import type { FooterEntry } from '../format/pack.js';
-import { RecordType, recordBytes } from '../format/record.js';
-import { isContent } from './evacuate.js';
+import { isContent, RecordType, recordBytes } from '../format/record.js';
 import { explained, type PlannedSnapshot, planGc } from './gc-plan.js';
 import type { Summary } from './index.js';
 import { Marks } from './mark.js';
@@ -204,7 +203,7 @@ export class Gc {
   #isHeld({ id, location }: FooterEntry, marks: Marks, condemnedTo: Place, manifests: Set<string>): boolean {
     const { pack, offset } = location;
     if (pack === condemnedTo.pack && offset >= condemnedTo.offset) return true;
-    return isContent(location) ? marks.has(id) : manifests.has(`${pack}:${offset}`);
+    return isContent(location.type) ? marks.has(id) : manifests.has(`${pack}:${offset}`);
   }
 
   async #manifestPlaces(dropped: Dropped): Promise<Set<string>> {
@@ -258,7 +257,7 @@ export class Gc {
       store.leave(pack);
       size += store.packSize(pack);
       const end = store.ends().get(pack) ?? 0;
-      for (const entry of store.recordsOf(pack, end)) if (isContent(entry.location)) entries.push(entry);
+      for (const entry of store.recordsOf(pack, end)) if (isContent(entry.location.type)) entries.push(entry);
       // What was appended to the open pack since it was weighed is held.
       if (heldBytes === 0 && pack !== condemnedTo.pack) continue;
       for await (const _ of evacuation.content(pack, end)) yield progress;

@@ -14,7 +14,13 @@
 
 import { crc32 } from 'node:zlib';
 import { SnapError } from '../base/errors.js';
-import { CHUNK_ID_BYTES, type ChunkId, type SnapshotId, snapshotIdFromBytes, snapshotIdToBytes } from '../base/ids.js';
+import {
+  CHUNK_ID_BYTES,
+  type ChunkId,
+  type SnapshotId,
+  snapshotIdFromBytes,
+  snapshotIdToBytes,
+} from '../base/ids.js';
 import { ByteReader, ByteWriter, writeU64 } from '../format/bytes.js';
 import type { Location } from '../format/pack.js';
 import type { Codec, Filter, RecordType } from '../format/record.js';
@@ -123,7 +129,8 @@ export function chunkEntry(id: ChunkId, location: Location): { key: Buffer; valu
   position = writeU64(entry, location.offset, position);
   position = entry.writeUInt32LE(location.storedLength, position);
   position = entry.writeUInt32LE(location.rawLength, position);
-  for (const byte of [location.type, location.codec, location.filter, location.flags]) entry[position++] = byte;
+  for (const byte of [location.type, location.codec, location.filter, location.flags])
+    entry[position++] = byte;
   entry.writeUInt32LE(crc32(entry.subarray(0, position)), position);
   return { key: entry.subarray(0, CHUNK_KEY_BYTES), value: entry.subarray(CHUNK_KEY_BYTES) };
 }

@@ -17,7 +17,7 @@ import { decodeGc } from '../format/gc.js';
 import { decodeManifest } from '../format/manifest.js';
 import { decodeForget, decodeTag, decodeTiming } from '../format/notes.js';
 import type { Location } from '../format/pack.js';
-import { RecordType } from '../format/record.js';
+import { isContent, RecordType } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
 import * as keys from './index-keys.js';
 import type { Batch, Change, KeyValues } from './key-values.js';
@@ -68,7 +68,7 @@ export class Index {
   /** Takes in a committed record; they have to come in commit order. */
   apply({ id, location, payload }: Committed): void {
     const { type } = location;
-    if (type === RecordType.chunk || type === RecordType.page) {
+    if (isContent(type)) {
       const { key, value } = keys.chunkEntry(id, location);
       this.#put(key, value);
     } else if (!payload) return;
@@ -86,9 +86,7 @@ export class Index {
 
   /** The same in a bulk load: chunks and pages are found only once they were written. */
   load(record: Committed): void {
-    const { type } = record.location;
-    const isContent = type === RecordType.chunk || type === RecordType.page;
-    if (isContent) this.#loaded.push(keys.chunkEntry(record.id, record.location));
+    if (isContent(record.location.type)) this.#loaded.push(keys.chunkEntry(record.id, record.location));
     else this.apply(record);
   }
 

@@ -14,12 +14,13 @@ import type { ChunkId } from '../base/ids.js';
 import { MiB } from '../base/sizes.js';
 import { chunkIdOf, RunningHash } from '../chunker/ids.js';
 import { encodeCommit } from '../format/commit.js';
-import { encodeFooter, encodeTrailer, type FooterEntry, type Location, locationOf } from '../format/pack.js';
+import { encodeFooter, encodeTrailer, type Location, locationOf, RecordList } from '../format/pack.js';
 import {
   Codec,
   encodeHeader,
   Filter,
   HEADER_BYTES,
+  isContent,
   type RecordHeader,
   RecordType,
   recordBytes,
@@ -334,12 +335,11 @@ function checkOf(draft: Draft): Buffer {
  * be read has no footer, because readers would never again look for what lies behind that record.
  */
 function footerOf(packs: Packs, pack: number, end: number): Buffer {
-  const content: FooterEntry[] = [];
-  const others: FooterEntry[] = [];
+  const content = new RecordList(pack);
+  const others = new RecordList(pack);
   let next = 0;
   for (const { header } of packs.headers(pack, 0, end)) {
-    const list = header.type === RecordType.chunk || header.type === RecordType.page ? content : others;
-    list.push({ id: header.id, location: locationOf(header) });
+    (isContent(header.type) ? content : others).add(header.id, header);
     next = header.offset + recordBytes(header.storedLength);
   }
   if (next !== end) throw damaged(pack, next, 'there is no readable record, so it is not sealed');

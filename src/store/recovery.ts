@@ -16,15 +16,15 @@
 import { SnapError } from '../base/errors.js';
 import { decodeCommit, NO_COMMIT } from '../format/commit.js';
 import { decodeGc, type GcRecord, NOTHING_GONE } from '../format/gc.js';
-import { encodeFooter, Footer } from '../format/pack.js';
-import { RECORD_ALIGNMENT, RecordType, recordBytes } from '../format/record.js';
+import { encodeFooter, Footer, RecordList } from '../format/pack.js';
+import { isContent, RECORD_ALIGNMENT, RecordType, recordBytes } from '../format/record.js';
 import { isGone } from './gone.js';
 import type { Committed, Index } from './index.js';
 import { needsPayload } from './index.js';
 import { type ListedPack, PackOrder } from './pack-order.js';
 import type { Chain } from './pack-writer.js';
 import type { Packs } from './packs.js';
-import { cutOff, type Damage, damageOf, type Span, scanPack, spanIsWhole } from './scan.js';
+import { cutOff, type Damage, damageOf, type PackScan, recordsOf, scanPack, spanIsWhole } from './scan.js';
 
 export interface Recovered {
   chain: Chain;
@@ -111,7 +111,7 @@ export function* recover(
 
 /** What counts of a pack without a footer. */
 interface Accepted {
-  spans: Span[];
+  scan: PackScan;
   /** It was begun and given up: the next was begun as if it had never been. */
   givenUp: boolean;
   /** Where it ended when the next pack was begun, if that can be read. */
@@ -186,7 +186,7 @@ class Recovery {
     const accepted = sealed ? undefined : this.#accept(position);
     if (accepted) this.#unsealed.set(number, accepted);
     if (this.#result.gc !== NOTHING_GONE) return;
-    const payload = sealed ? this.#lastGcOf(number, sealed.footer) : lastGcIn(accepted?.spans ?? []);
+    const payload = sealed ? this.#lastGcOf(number, sealed.footer) : this.#lastGcIn(number, accepted);
     if (payload) this.#result.gc = decodeGc(payload);
   }
 
@@ -195,6 +195,19 @@ class Recovery {
       const { type, offset } = footer.other(at).location;
       const record = type === RecordType.gc && this.#packs.readRecord(pack, offset);
       if (record) return record.payload;
+    }
+    return undefined;
+  }
+
+  #lastGcIn(pack: number, accepted: Accepted | undefined): Buffer | undefined {
+    if (!accepted) return undefined;
+    const { records, spans } = accepted.scan;
+    for (const { from, to } of spans.toReversed()) {
+      for (let index = to - 1; index >= from; index--) {
+        if (records.typeAt(index) !== RecordType.gc) continue;
+        const record = this.#packs.readRecord(pack, records.offsetAt(index));
+        if (record) return record.payload;
+      }
     }
     return undefined;
   }
@@ -252,35 +265,41 @@ class Recovery {
     const limit = this.#limit(position);
     const { known } = this.#options;
     const certain = limit ?? (known?.pack === number ? known.end : 0);
-    const { spans, damage, tailHasCommit, sequence } = scanPack(
-      this.#packs,
-      number,
-      Math.min(size, limit ?? size),
-      certain,
-    );
+    const scan = scanPack(this.#packs, number, Math.min(size, limit ?? size), certain);
+    const { spans, damage, tailHasCommit, sequence } = scan;
     this.#result.chain.sequence = Math.max(this.#result.chain.sequence, sequence + 1);
     if ((this.#order.successor(position)?.previousPack ?? number) < number) {
       if (spans.length > 0) this.#damaged(number, 0, 'its commits are no part of the store');
-      return { spans: [], givenUp: true, limit: undefined, certain: 0, suspicious: false };
+      spans.length = 0;
+      return { scan, givenUp: true, limit: undefined, certain: 0, suspicious: false };
     }
     this.#result.damage.push(...damage);
     if (size < certain) this.#result.damage.push(cutOff(number, size));
     let suspicious = tailHasCommit || damage.length > 0 || size < certain;
-    if (limit === undefined) suspicious = this.#dropFailed(position, spans, certain) || suspicious;
-    return { spans, givenUp: false, limit, certain, suspicious };
+    if (limit === undefined) suspicious = this.#dropFailed(position, scan, certain) || suspicious;
+    return { scan, givenUp: false, limit, certain, suspicious };
   }
 
   *#takeUnsealed(position: number, accepted: Accepted): Generator<RecoveryProgress, void> {
     const { number } = this.#order.listed[position] as ListedPack;
-    const { spans, limit, certain, suspicious } = accepted;
+    const { scan, limit, certain, suspicious } = accepted;
     if (accepted.givenUp) return;
-    if (!this.#options.indexContent) this.#result.footers.unshift(footerOf(number, spans));
-    for (const [position, { records, commit }] of spans.entries()) {
-      for (const record of records) {
-        if (!this.#options.indexContent && isContent(record)) continue;
-        if (this.#apply(record)) yield this.#progress(number, position / spans.length);
+    const { spans } = scan;
+    const content = new RecordList(number);
+    for (const span of spans) {
+      for (const record of recordsOf(this.#packs, scan, span)) {
+        if (!this.#options.indexContent && isContent(record.location.type)) {
+          content.add(record.id, record.location);
+        } else if (this.#apply(record)) {
+          yield this.#progress(number, record.location.offset / this.#packs.size(number));
+        }
       }
+      const { commit } = span;
       if (commit) this.#advance(commit.sequence, commit.number, commit.id);
+    }
+    if (content.length > 0) {
+      const footer = encodeFooter(content, new RecordList(number));
+      this.#result.footers.unshift(new Footer(footer, number));
     }
     const last = spans.at(-1);
     const end = Math.max(last?.end ?? 0, certain);
@@ -305,13 +324,20 @@ class Recovery {
    * A commit that failed leaves its number to the next one, which went to a new pack. And of the last commit any part
    * may be missing, unless the next one was built on it.
    */
-  #dropFailed(position: number, spans: Span[], certain: number): boolean {
+  #dropFailed(position: number, scan: PackScan, certain: number): boolean {
+    const { number } = this.#order.listed[position] as ListedPack;
+    const { spans } = scan;
     const next = this.#firstCommitAfter(position);
     const before = spans.length;
     const lastNumber = () => spans.at(-1)?.commit?.number ?? 0;
     while (next !== undefined && lastNumber() >= next) spans.pop();
     const last = spans.at(-1);
-    if (last && last.end > certain && lastNumber() + 1 !== next && !spanIsWhole(this.#packs, last))
+    if (
+      last &&
+      last.end > certain &&
+      lastNumber() + 1 !== next &&
+      !spanIsWhole(this.#packs, number, scan, last)
+    )
       spans.pop();
     return spans.length < before;
   }
@@ -371,29 +397,11 @@ class Recovery {
   }
 }
 
-/** What a footer would say of a pack that has none. */
-function footerOf(pack: number, spans: readonly Span[]): Footer {
-  const content = spans.flatMap(({ records }) => records.filter(isContent));
-  return new Footer(encodeFooter(content, []), pack);
-}
-
-function isContent({ location: { type } }: Committed): boolean {
-  return type === RecordType.chunk || type === RecordType.page;
-}
-
 function otherDescriptorError(): SnapError {
   return new SnapError(
     'SNAP_CORRUPT',
     "the store's descriptor (holdfast.json) is that of another store; Snap.repair(directory) makes it anew",
   );
-}
-
-function lastGcIn(spans: readonly Span[]): Buffer | undefined {
-  for (const { records } of spans.toReversed()) {
-    const found = records.findLast(({ location }) => location.type === RecordType.gc);
-    if (found?.payload) return found.payload;
-  }
-  return undefined;
 }
 
 function firstCommit(packs: Packs, pack: number): number | undefined {

@@ -12,8 +12,8 @@
 
 import type { ChunkId } from '../base/ids.js';
 import { RunningHash } from '../chunker/ids.js';
-import { type Commit, decodeCommit } from '../format/commit.js';
-import { locationOf } from '../format/pack.js';
+import { decodeCommit } from '../format/commit.js';
+import { RecordList } from '../format/pack.js';
 import {
   RECORD_ALIGNMENT,
   RECORD_NAMES,
@@ -29,12 +29,16 @@ export interface Span {
   /** Where it begins, and where its commit record ends. */
   start: number;
   end: number;
-  records: Committed[];
+  /** Its records in the scan's list: from this one to before that one. */
+  from: number;
+  to: number;
   /** The commit record that makes it count; undefined where it was damaged and something was salvaged. */
   commit: SpanCommit | undefined;
 }
 
-export interface SpanCommit extends Commit {
+export interface SpanCommit {
+  /** Commit number. */
+  number: number;
   /** Id of the commit record: what the next commit names. */
   id: ChunkId;
   /** Sequence of the commit record. */
@@ -53,18 +57,14 @@ export interface Damage {
 }
 
 export interface PackScan {
+  /** Every record but the commits, also such as do not count. */
+  records: RecordList;
   spans: Span[];
   damage: Damage[];
   /** The tail holds a commit record: not just the beginning of a save. */
   tailHasCommit: boolean;
   /** Highest sequence of any record that can be read, counting or not. */
   sequence: number;
-}
-
-/** A record of the span being read, with the bytes of its header. */
-interface SpanRecord {
-  header: RecordHeader;
-  raw: Buffer;
 }
 
 export const UNREADABLE = 'there is no readable record';
@@ -79,20 +79,35 @@ export function scanPack(packs: Packs, pack: number, limit: number, certain: num
 }
 
 /** True where every payload of a span verifies: for the last one, whose sync may not have finished. */
-export function spanIsWhole(packs: Packs, span: Span): boolean {
-  return span.records.every(({ location }) => packs.readRecord(location.pack, location.offset) !== undefined);
+export function spanIsWhole(packs: Packs, pack: number, { records }: PackScan, { from, to }: Span): boolean {
+  for (let index = from; index < to; index++) {
+    if (!packs.readRecord(pack, records.offsetAt(index))) return false;
+  }
+  return true;
+}
+
+/** The records of a span as the index takes them in; those whose payload it needs and cannot be read are left out. */
+export function* recordsOf(packs: Packs, { records }: PackScan, { from, to }: Span): Generator<Committed> {
+  for (let index = from; index < to; index++) {
+    const entry = records.at(index);
+    const { type, pack, offset } = entry.location;
+    const payload = needsPayload(type) ? packs.readRecord(pack, offset)?.payload : undefined;
+    if (payload) yield { ...entry, payload };
+    else if (!needsPayload(type)) yield entry;
+  }
 }
 
 class Scan {
   readonly #packs: Packs;
   readonly #pack: number;
   readonly #limit: number;
-  readonly #result: PackScan = { spans: [], damage: [], tailHasCommit: false, sequence: 0 };
-  /** Records since the last commit record. */
-  #open: SpanRecord[] = [];
-  /** What is wrong since the last commit that counts, and the records that are no part of one. */
+  readonly #result: PackScan;
+  /** The records since the last commit record begin here, and this is the hash of their headers. */
+  #openFrom = 0;
+  #openHash = new RunningHash();
+  /** What is wrong since the last commit that counts, and where the records begin that are no part of one. */
   #suspects: Damage[] = [];
-  #orphans: SpanRecord[] = [];
+  #orphansFrom = 0;
   /** Where the last commit record lies that does not count, since the last one that does. */
   #badCommit: number | undefined;
 
@@ -100,6 +115,8 @@ class Scan {
     this.#packs = packs;
     this.#pack = pack;
     this.#limit = limit;
+    const records = new RecordList(pack);
+    this.#result = { records, spans: [], damage: [], tailHasCommit: false, sequence: 0 };
   }
 
   run(): void {
@@ -107,7 +124,7 @@ class Scan {
       const next = this.#readFrom(position);
       if (next >= this.#limit) break;
       position = this.#packs.resync(this.#pack, next + RECORD_ALIGNMENT, this.#limit);
-      this.#orphan();
+      this.#beginSpan();
       if (position !== undefined || next + RECORD_ALIGNMENT < this.#limit) {
         this.#suspects.push({ pack: this.#pack, offset: next, reason: UNREADABLE, costs: 'unknown' });
       }
@@ -115,9 +132,10 @@ class Scan {
   }
 
   finish(certain: number): PackScan {
-    this.#orphan();
+    const { records } = this.#result;
     this.#result.tailHasCommit = this.#badCommit !== undefined && this.#badCommit >= certain;
-    this.#orphans = this.#orphans.filter(({ header }) => header.offset < certain);
+    this.#openFrom = this.#orphansFrom;
+    while (this.#openFrom < records.length && records.offsetAt(this.#openFrom) < certain) this.#openFrom++;
     this.#suspects = this.#suspects.filter(({ offset }) => offset < certain);
     this.#proveDamage(certain);
     return this.#result;
@@ -131,71 +149,76 @@ class Scan {
       this.#result.sequence = Math.max(this.#result.sequence, header.sequence);
       if (header.type === RecordType.footer) return this.#limit;
       if (header.type === RecordType.commit) this.#close(header);
-      else this.#open.push({ header, raw: Buffer.from(raw) });
+      else {
+        this.#result.records.add(header.id, header);
+        this.#openHash.update(raw);
+      }
     }
     return next;
   }
 
   #close(header: RecordHeader): void {
-    const span = readSpan(this.#packs, header, this.#open);
+    const span = this.#readSpan(header);
     if (typeof span === 'string') {
-      this.#orphan();
+      this.#beginSpan();
       this.#badCommit = header.offset;
       if (span !== MEMBER_DAMAGED)
         this.#suspects.push({ pack: this.#pack, offset: header.offset, reason: span });
       return;
     }
-    this.#open = [];
     // What verifies proves that whatever precedes it was synced: suspects before it are damage.
     this.#proveDamage(span.start);
     this.#badCommit = undefined;
     this.#result.spans.push(span);
+    this.#beginSpan();
+    this.#orphansFrom = this.#openFrom;
+  }
+
+  /** The span that a commit record closes, or why it does not count. */
+  #readSpan(header: RecordHeader): Span | string {
+    const { records } = this.#result;
+    const [from, to] = [this.#openFrom, records.length];
+    const record = this.#packs.readRecord(header.pack, header.offset);
+    if (!record) return 'a commit record is damaged';
+    const { number, spanOffset, spanBytes, spanRecords, spanHash } = decodeCommit(record.payload);
+    const start = from < to ? records.offsetAt(from) : header.offset;
+    if (start !== spanOffset || to - from !== spanRecords) return 'records of a commit are missing';
+    if (spanBytes !== header.offset - spanOffset) return 'the length of a commit is wrong';
+    if (!this.#openHash.digest().equals(spanHash)) return 'the headers of a commit are damaged';
+    for (let index = from; index < to; index++) {
+      if (!this.#counts(index)) return MEMBER_DAMAGED;
+    }
+    const end = header.offset + recordBytes(header.storedLength);
+    return { start, end, from, to, commit: { number, id: header.id, sequence: header.sequence } };
+  }
+
+  /** False where the index needs a payload that cannot be read. */
+  #counts(index: number): boolean {
+    const { records } = this.#result;
+    if (!needsPayload(records.typeAt(index))) return true;
+    return this.#packs.readRecord(this.#pack, records.offsetAt(index)) !== undefined;
   }
 
   /** What is suspected before `end` is damage, and what can be read of it counts. */
   #proveDamage(end: number): void {
-    this.#result.damage.push(...this.#suspects);
-    const records: Committed[] = [];
-    for (const { header } of this.#orphans) {
-      const entry = committed(this.#packs, header);
-      if (entry) records.push(entry);
-      else this.#result.damage.push(damageOf(header));
+    const { records, spans, damage } = this.#result;
+    for (const suspect of this.#suspects) damage.push(suspect);
+    const [from, to] = [this.#orphansFrom, this.#openFrom];
+    let counted = 0;
+    for (let index = from; index < to; index++) {
+      if (this.#counts(index)) counted++;
+      else damage.push(damageOf(records.at(index).location));
     }
-    if (records.length > 0) {
-      this.#result.spans.push({ start: records[0]?.location.offset ?? end, end, records, commit: undefined });
-    }
+    if (counted > 0) spans.push({ start: records.offsetAt(from), end, from, to, commit: undefined });
     this.#suspects = [];
-    this.#orphans = [];
+    this.#orphansFrom = to;
   }
 
-  /** The records since the last commit record belong to none that can be read. */
-  #orphan(): void {
-    this.#orphans.push(...this.#open);
-    this.#open = [];
+  /** What follows belongs to the next commit record. */
+  #beginSpan(): void {
+    this.#openFrom = this.#result.records.length;
+    this.#openHash = new RunningHash();
   }
-}
-
-/** The span that a commit record closes, or why it does not count. */
-function readSpan(packs: Packs, header: RecordHeader, records: readonly SpanRecord[]): Span | string {
-  const record = packs.readRecord(header.pack, header.offset);
-  if (!record) return 'a commit record is damaged';
-  const commit = decodeCommit(record.payload);
-  const start = records[0]?.header.offset ?? header.offset;
-  if (start !== commit.spanOffset || records.length !== commit.spanRecords) {
-    return 'records of a commit are missing';
-  }
-  if (commit.spanBytes !== header.offset - commit.spanOffset) return 'the length of a commit is wrong';
-  const hash = new RunningHash();
-  for (const { raw } of records) hash.update(raw);
-  if (!hash.digest().equals(commit.spanHash)) return 'the headers of a commit are damaged';
-  const entries: Committed[] = [];
-  for (const { header: member } of records) {
-    const entry = committed(packs, member);
-    if (!entry) return MEMBER_DAMAGED;
-    entries.push(entry);
-  }
-  const end = header.offset + recordBytes(header.storedLength);
-  return { start, end, records: entries, commit: { ...commit, id: header.id, sequence: header.sequence } };
 }
 
 /** The damage of a pack that ends before it should. */
@@ -208,12 +231,4 @@ export function damageOf({ pack, offset, type }: Pick<RecordHeader, 'pack' | 'of
   const damage = { pack, offset, reason: `${RECORD_NAMES[type]} is damaged` };
   if (type === RecordType.manifest) return { ...damage, costs: 'snapshot' };
   return type === RecordType.tag ? { ...damage, costs: 'tag' } : damage;
-}
-
-/** A record as the index takes it in; undefined where its payload is needed and damaged. */
-function committed(packs: Packs, header: RecordHeader): Committed | undefined {
-  const entry: Committed = { id: header.id, location: locationOf(header) };
-  if (!needsPayload(header.type)) return entry;
-  const payload = packs.readRecord(header.pack, header.offset)?.payload;
-  return payload && { ...entry, payload };
 }

@@ -29,7 +29,7 @@ import {
   type Location,
 } from '../format/pack.js';
 import { makePatch } from '../format/patch.js';
-import { Codec, Filter, RecordFlag, RecordType, recordBytes } from '../format/record.js';
+import { Codec, Filter, isContent, RecordFlag, RecordType, recordBytes } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
 import type { Io, IoFile } from '../io/io.js';
 import { closeQuietly } from '../io/transfer.js';
@@ -983,9 +983,9 @@ export class Store {
     const writer = this.#writer;
     invariant(writer, 'a put without begin');
     const location = writer.append({ ...PLAIN, type, id, rawLength, codec, filter, flags, stored });
-    const isContent = type === RecordType.chunk || type === RecordType.page;
-    if (isContent) this.#uncommitted.set(chunkKey(id), location);
-    this.#records.push(isContent ? { id, location } : { id, location, payload: Buffer.concat(stored) });
+    const content = isContent(type);
+    if (content) this.#uncommitted.set(chunkKey(id), location);
+    this.#records.push(content ? { id, location } : { id, location, payload: Buffer.concat(stored) });
     return { id, written: recordBytes(location.storedLength) };
   }
 

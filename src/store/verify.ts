@@ -13,7 +13,14 @@
 import { SnapError } from '../base/errors.js';
 import { type ChunkId, chunkKey } from '../base/ids.js';
 import { type Location, locationOf, TRAILER_BYTES } from '../format/pack.js';
-import { Filter, RECORD_ALIGNMENT, type RecordHeader, RecordType, recordBytes } from '../format/record.js';
+import {
+  Filter,
+  isContent,
+  RECORD_ALIGNMENT,
+  type RecordHeader,
+  RecordType,
+  recordBytes,
+} from '../format/record.js';
 import type { Tree } from '../format/tree.js';
 import type { Summary } from './index.js';
 import { readRegionTable } from './manifests.js';
@@ -227,10 +234,9 @@ export function verification(
   function checkPayload(header: RecordHeader): void {
     findings.readBytes += header.storedLength;
     const { pack, offset, id } = header;
-    const isContent = header.type === RecordType.chunk || header.type === RecordType.page;
     const end = offset + recordBytes(header.storedLength);
     try {
-      if (isContent) reader.readLocated(id, locationOf(header));
+      if (isContent(header.type)) reader.readLocated(id, locationOf(header));
       else if (!packs.readRecord(pack, offset)) damaged(damageOf(header), end);
     } catch (error) {
       if (!isIntactPatch(header)) damaged({ pack, offset, reason: reasonOf(error, header) }, end);

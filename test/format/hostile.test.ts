@@ -48,6 +48,7 @@ import {
   type RecordHeader,
   RecordType,
 } from '../../src/format/record.js';
+import { listOf } from '../support/forge.js';
 import { fuzz } from '../support/fuzz.js';
 import { flip } from '../support/pack-bytes.js';
 import { Random } from '../support/random.js';
@@ -94,7 +95,9 @@ survives('a trailer', [encodeTrailer(123), encodeTrailer(2 ** 40)], decodeTraile
 survives('a page', [page(), page()], (bytes) => decodePage(bytes, 0, 320));
 survives(
   'a footer',
-  samplesOf(fc.array(any.footerEntry, { maxLength: 6 }), (entries) => encodeFooter(entries, entries)),
+  samplesOf(fc.array(any.footerEntry, { maxLength: 6 }), (entries) =>
+    encodeFooter(listOf(entries), listOf(entries)),
+  ),
   (bytes) => {
     const footer = new Footer(bytes, 1);
     for (let index = 0; index < footer.contentCount; index++) footer.content(index);

@@ -33,6 +33,7 @@ import { decodePage, EntryList, PAGE_ENTRIES } from '../../src/format/page.js';
 import { applyPatch, makePatch } from '../../src/format/patch.js';
 import { decodeHeader, encodeHeader, HEADER_BYTES } from '../../src/format/record.js';
 import { budget } from '../support/budget.js';
+import { listOf } from '../support/forge.js';
 import * as any from './arbitraries.js';
 import { record } from './arbitraries.js';
 
@@ -100,7 +101,7 @@ test('a footer: every chunk is found by its id, everything else is listed in ord
       fc.array(any.footerEntry, { maxLength: 10 }),
       any.chunkId,
       (content, others, stranger) => {
-        const footer = new Footer(encodeFooter(content, others), 7);
+        const footer = new Footer(encodeFooter(listOf(content), listOf(others)), 7);
         assert.equal(footer.contentCount, content.length);
         for (const { id, location } of content) assert.deepEqual(footer.find(id), location);
         assert.equal(footer.find(stranger), undefined);

@@ -260,8 +260,7 @@ test('an entry with any bit flipped, or under another key, is never an answer', 
   for (const [key] of asked) {
     pristine.set(key.toString('latin1'), { key, value: memory.get(key) as Buffer });
   }
-  const put = (key: Buffer, value: Buffer) =>
-    memory.write([{ key, value }]);
+  const put = (key: Buffer, value: Buffer) => memory.write([{ key, value }]);
   for (const [key, question] of asked) {
     const value = memory.get(key) ?? assert.fail('no entry');
     const right = question(index);

@@ -11,6 +11,7 @@ import {
   encodeTrailer,
   type FooterEntry,
   locationOf,
+  RecordList,
 } from '../../src/format/pack.js';
 import {
   Codec,
@@ -113,10 +114,7 @@ export class Forge {
     const offset = this.#bytes.length;
     this.add(
       RecordType.footer,
-      encodeFooter(
-        all.filter(isContent),
-        all.filter((one) => !isContent(one)),
-      ),
+      encodeFooter(listOf(all.filter(isContent)), listOf(all.filter((one) => !isContent(one)))),
       lies,
     );
     this.#bytes = Buffer.concat([this.#bytes, encodeTrailer(offset)]);
@@ -135,4 +133,10 @@ export class Forge {
 /** A tree of one entry. */
 export function treeOf(id: ChunkId, byteLength: number, height = 0): Tree {
   return { byteLength, chunking: 0, chunkBytes: 64, height, entries: [{ id, byteLength }] };
+}
+
+export function listOf(entries: readonly FooterEntry[]): RecordList {
+  const list = new RecordList(0);
+  for (const { id, location } of entries) list.add(id, location);
+  return list;
 }
