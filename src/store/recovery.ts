@@ -273,7 +273,7 @@ class Recovery {
       spans.length = 0;
       return { scan, givenUp: true, limit: undefined, certain: 0, suspicious: false };
     }
-    this.#result.damage.push(...damage);
+    for (const one of damage) this.#result.damage.push(one);
     if (size < certain) this.#result.damage.push(cutOff(number, size));
     let suspicious = tailHasCommit || damage.length > 0 || size < certain;
     if (limit === undefined) suspicious = this.#dropFailed(position, scan, certain) || suspicious;
