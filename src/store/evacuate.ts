@@ -14,7 +14,7 @@ import type { ChunkId, SnapshotId } from '../base/ids.js';
 import { MiB } from '../base/sizes.js';
 import { decodeManifest } from '../format/manifest.js';
 import { decodeForget, decodeTag, decodeTiming } from '../format/notes.js';
-import type { Location } from '../format/pack.js';
+import type { FooterEntry, Location } from '../format/pack.js';
 import { isContent, RecordType, recordBytes } from '../format/record.js';
 import { needsPayload } from './index.js';
 import type { Packs } from './packs.js';

@@ -190,7 +190,7 @@ export class Gc {
       for (const entry of this.#store.recordsOf(pack, end)) {
         if (++records % STEP === 0) yield { phase: 'weigh', done, total: ends.length };
         const { location } = entry;
-        if (!isContent(location) && location.type !== RecordType.manifest) continue;
+        if (!isContent(location.type) && location.type !== RecordType.manifest) continue;
         const isHeld = this.#isHeld(entry, marks, condemnedTo, manifests);
         one[isHeld ? 'heldBytes' : 'deadBytes'] += recordBytes(location.storedLength);
       }
