@@ -37,8 +37,7 @@ export interface ArrayPart {
 
 type Request = (method: string, args: unknown[]) => Promise<unknown>;
 
-/** A whole number of the pages above chunks, so that no page is read twice. */
-const PIECE_BYTES = 16 * MiB;
+const PIECE_BYTES = 4 * MiB;
 
 export class StateParts {
   readonly info: SnapshotInfo;

@@ -13,14 +13,14 @@
 
 import { Buffer } from 'node:buffer';
 import { elementsOf } from './elements.js';
-import { type BufferDetail, bufferOf, type GraphNode, isNode, type NodeDetail } from './graph.js';
+import { type BufferDetail, bufferOf, type Graph, type GraphNode, isNode, type NodeDetail } from './graph.js';
 import { type Place, pathOf } from './graph-paths.js';
 import { viewElementBytes } from './intrinsics.js';
 import { match } from './match.js';
 import { builtinName, titleOf } from './node-names.js';
 import { parseSkeleton } from './parse.js';
 import { indexSegment, keySegment, mapKeySegment, mapValueSegment, memberSegment } from './paths.js';
-import { type Run, runsOf } from './sequences.js';
+import { compareElements, type Run } from './sequences.js';
 import { firstDifference, shown, shownList } from './shown.js';
 import * as tag from './tags.js';
 
@@ -44,16 +44,18 @@ export interface StateDiff {
 }
 
 export function compareSkeletons(a: Uint8Array, b: Uint8Array, limit: number): StateDiff {
-  const comparison = new Comparison(limit);
-  comparison.walk(parseSkeleton(a).root, parseSkeleton(b).root);
+  const comparison = new Comparison(parseSkeleton(a), parseSkeleton(b), limit);
+  comparison.walk();
   return { values: comparison.values, more: comparison.more };
 }
 
+/** Two objects at one place. */
 interface Pair {
-  a: unknown;
-  b: unknown;
+  a: GraphNode;
+  b: GraphNode;
   at: Place | undefined;
 }
+type Pairs = Generator<Pair, void, undefined>;
 
 /** Where a node was first met, and what was at that place in the other state. */
 interface Meeting {
@@ -64,106 +66,132 @@ interface Meeting {
 class Comparison {
   readonly values: ValueDiff[] = [];
   more = 0;
+  readonly #a: Graph;
+  readonly #b: Graph;
   readonly #limit: number;
-  readonly #stack: Pair[] = [];
-  readonly #metInA = new Map<GraphNode, Meeting>();
-  readonly #metInB = new Map<GraphNode, Meeting>();
+  /** By the number under which a node was closed. */
+  readonly #metInA: (Meeting | undefined)[];
+  readonly #metInB: (Meeting | undefined)[];
 
-  constructor(limit: number) {
+  constructor(a: Graph, b: Graph, limit: number) {
+    this.#a = a;
+    this.#b = b;
     this.#limit = limit;
+    this.#metInA = new Array<undefined>(a.nodes.length).fill(undefined);
+    this.#metInB = new Array<undefined>(b.nodes.length).fill(undefined);
   }
 
-  walk(a: unknown, b: unknown): void {
-    this.#stack.push({ a, b, at: undefined });
-    for (let pair = this.#stack.pop(); pair; pair = this.#stack.pop()) this.#compare(pair);
-  }
-
-  #compare({ a, b, at }: Pair): void {
-    if (!isNode(a) || !isNode(b)) {
-      if (isNode(a) || isNode(b) || !Object.is(a, b)) this.#changed(at, a, b);
-      return;
+  /** Depth first; what is inside of a pair is looked up only when it is its turn. */
+  walk(): void {
+    const stack: Pairs[] = [this.#children([this.#a.root], [this.#b.root], () => '', undefined)];
+    for (let pairs = stack.at(-1); pairs; pairs = stack.at(-1)) {
+      const { done, value } = pairs.next();
+      if (done) stack.pop();
+      else if (this.#isNew(value)) stack.push(this.#inside(value));
     }
-    const metA = this.#metInA.get(a);
-    const metB = this.#metInB.get(b);
-    if (metA?.other === b && metB?.other === a) return;
-    if (!metA) this.#metInA.set(a, { at, other: b });
-    if (!metB) this.#metInB.set(b, { at, other: a });
+  }
+
+  /** Tells of another kind, class or identity; true where it is worth looking inside. */
+  #isNew({ a, b, at }: Pair): boolean {
+    const metA = this.#metInA[a.closed];
+    const metB = this.#metInB[b.closed];
+    if (metA?.other === b && metB?.other === a) return false;
+    this.#metInA[a.closed] ??= { at, other: b };
+    this.#metInB[b.closed] ??= { at, other: a };
     if (metA || metB) this.#report(at, () => [identity(a, metA), identity(b, metB)]);
-    if (metA && metB) return;
+    if (metA && metB) return false;
     if (kindOf(a) !== kindOf(b)) {
       this.#changed(at, a, b);
-    } else {
-      if (titleOf(a) !== titleOf(b)) this.#report(at, () => [titleOf(a), titleOf(b)]);
-      this.#inside(a, b, at);
-      this.#keyed(a.detail?.extraKeys, a.detail?.extraValues, b.detail?.extraKeys, b.detail?.extraValues, at);
+      return false;
     }
+    if (titleOf(a) !== titleOf(b)) this.#report(at, () => [titleOf(a), titleOf(b)]);
+    return true;
   }
 
   /** What two nodes of one kind are made of. */
-  #inside(a: GraphNode, b: GraphNode, at: Place | undefined): void {
+  *#inside(pair: Pair): Pairs {
+    const { a, b, at } = pair;
     const [x, y]: [NodeDetail, NodeDetail] = [a.detail ?? {}, b.detail ?? {}];
     switch (a.tag) {
       case tag.T_ARRAY:
       case tag.T_INT32_LIST:
       case tag.T_FLOAT64_LIST:
-        this.#elements(a, b, a.children, b.children, at);
-        return;
+        yield* this.#elements(pair, a.children, b.children);
+        break;
       case tag.T_MAP:
-        this.#map(a, b, at);
-        return;
+        yield* this.#map(pair);
+        break;
       case tag.T_SET:
-        this.#set(a, b, at);
-        return;
+        yield* this.#set(pair);
+        break;
       case tag.T_DATE:
       case tag.T_BOXED:
         if (!Object.is(x.value, y.value)) this.#changed(at, a, b);
-        return;
+        break;
       case tag.T_REGEXP:
         if (x.source !== y.source || x.flags !== y.flags) this.#changed(at, a, b);
-        this.#push(a.children[0], b.children[0], at, '.lastIndex');
-        return;
+        yield* this.#children(a.children, b.children, () => '.lastIndex', at);
+        break;
       case tag.T_VIEW:
-        this.#view(a, b, at);
-        return;
+        yield* this.#view(pair);
+        break;
       case tag.T_BYTES:
       case tag.T_REGION:
-        this.#buffer(a, b, at);
-        return;
+        this.#buffer(pair);
+        break;
       case tag.T_MEMORY:
       case tag.T_ENCODED:
-        this.#push(a.children[0], b.children[0], at, '');
-        return;
-      case tag.T_ERROR:
-        this.#enumerability(a, b, at);
+        yield* this.#children(a.children, b.children, () => '', at);
         break;
       default:
+        if (a.tag === tag.T_ERROR) this.#enumerability(pair);
+        yield* this.#keyed(a.keys, a.children, b.keys, b.children, at);
     }
-    this.#keyed(a.keys, a.children, b.keys, b.children, at);
+    if (x.extraKeys || y.extraKeys) {
+      yield* this.#keyed(x.extraKeys, x.extraValues, y.extraKeys, y.extraValues, at);
+    }
   }
 
-  #keyed(
+  *#keyed(
     aKeys: readonly string[] = [],
     aValues: readonly unknown[] = [],
     bKeys: readonly string[] = [],
     bValues: readonly unknown[] = [],
     at: Place | undefined,
-  ): void {
+  ): Pairs {
+    const segment = (j: number) => keySegment(bKeys[j] as string);
     if (isSameList(aKeys, bKeys)) {
-      for (let i = aKeys.length - 1; i >= 0; i--)
-        this.#pushKey(aValues[i], bValues[i], at, aKeys[i] as string);
+      yield* this.#children(aValues, bValues, segment, at);
       return;
     }
     const { pairs, removed, added, reordered } = match(aKeys, bKeys);
     const order = (keys: readonly string[]) => `keys in the order ${shownList(keys)}`;
     if (reordered) this.#report(at, () => [order(aKeys), order(bKeys)]);
     for (const i of removed) this.#removed(below(at, keySegment(aKeys[i] as string)), aValues[i]);
-    for (const j of added) this.#added(below(at, keySegment(bKeys[j] as string)), bValues[j]);
-    for (const [i, j] of pairs.reverse())
-      this.#push(aValues[i], bValues[j], at, keySegment(bKeys[j] as string));
+    for (const j of added) this.#added(below(at, segment(j)), bValues[j]);
+    for (const [i, j] of pairs) yield* this.#child(aValues[i], bValues[j], () => segment(j), at);
+  }
+
+  /** Values that stand in for each other in their order. Most of two states is equal primitives: those cost least. */
+  *#children(
+    a: readonly unknown[],
+    b: readonly unknown[],
+    segment: (index: number) => string,
+    at: Place | undefined,
+  ): Pairs {
+    for (let i = 0; i < a.length; i++) {
+      const [x, y] = [a[i], b[i]];
+      if (isNode(x) || !Object.is(x, y)) yield* this.#child(x, y, () => segment(i), at);
+    }
+  }
+
+  *#child(a: unknown, b: unknown, segment: () => string, at: Place | undefined): Pairs {
+    if (isNode(a) && isNode(b)) yield { a, b, at: below(at, segment()) };
+    else if (!Object.is(a, b)) this.#changed(below(at, segment()), a, b);
   }
 
   /** Keys of an error that only one of the two lists in a loop; all others are told as keys. */
-  #enumerability(a: GraphNode, b: GraphNode, at: Place | undefined): void {
+  #enumerability({ a, b, at }: Pair): void {
     const said = (is: boolean | undefined) => (is ? 'enumerable' : 'not enumerable');
     for (const [i, j] of match(a.keys, b.keys).pairs) {
       const [x, y] = [a.detail?.enumerable?.[i], b.detail?.enumerable?.[j]];
@@ -171,78 +199,80 @@ class Comparison {
     }
   }
 
-  #elements(
-    a: GraphNode,
-    b: GraphNode,
-    ours: readonly unknown[],
-    theirs: readonly unknown[],
-    at: Place | undefined,
-  ): void {
-    const { runs, pairs, sameLength } = runsOf(ours, theirs);
-    if (!sameLength) this.#changed(at, a, b);
-    for (const run of runs) this.#run(run, at);
-    for (const { a: x, b: y, index } of pairs.reverse()) this.#push(x, y, at, indexSegment(index));
+  *#elements({ a, b, at }: Pair, ours: readonly unknown[], theirs: readonly unknown[]): Pairs {
+    const compared = compareElements(ours, theirs);
+    for (let next = compared.next(); ; next = compared.next()) {
+      if (next.done) {
+        if (!next.value) this.#changed(at, a, b);
+        return;
+      }
+      if ('change' in next.value) this.#run(next.value, at);
+      else {
+        const { a: x, b: y, index } = next.value;
+        yield { a: x, b: y, at: below(at, indexSegment(index)) };
+      }
+    }
   }
 
-  #map(a: GraphNode, b: GraphNode, at: Place | undefined): void {
+  *#map({ a, b, at }: Pair): Pairs {
     const [ours, theirs] = [keysOfMap(a), keysOfMap(b)];
     const { pairs, removed, added, reordered } = match(ours, theirs);
     const order = (keys: readonly unknown[]) => `keys in the order ${shownList(keys)}`;
     if (reordered) this.#report(at, () => [order(ours), order(theirs)]);
     for (const i of removed) this.#removed(below(at, mapValueSegment(ours[i], i)), a.children[2 * i + 1]);
     for (const j of added) this.#added(below(at, mapValueSegment(theirs[j], j)), b.children[2 * j + 1]);
-    for (const [i, j] of pairs.reverse()) {
-      this.#push(a.children[2 * i + 1], b.children[2 * j + 1], at, mapValueSegment(theirs[j], j));
-      if (isNode(ours[i])) this.#push(ours[i], theirs[j], at, mapKeySegment(j));
+    for (const [i, j] of pairs) {
+      if (isNode(ours[i])) yield* this.#child(ours[i], theirs[j], () => mapKeySegment(j), at);
+      const segment = () => mapValueSegment(theirs[j], j);
+      yield* this.#child(a.children[2 * i + 1], b.children[2 * j + 1], segment, at);
     }
   }
 
-  #set(a: GraphNode, b: GraphNode, at: Place | undefined): void {
+  *#set({ a, b, at }: Pair): Pairs {
     const { pairs, removed, added, reordered } = match(a.children, b.children);
     const order = (node: GraphNode) => `members in the order ${shownList(node.children)}`;
     if (reordered) this.#report(at, () => [order(a), order(b)]);
     for (const i of removed) this.#removed(below(at, memberSegment(i)), a.children[i]);
     for (const j of added) this.#added(below(at, memberSegment(j)), b.children[j]);
-    for (const [i, j] of pairs.reverse()) {
-      if (isNode(a.children[i])) this.#push(a.children[i], b.children[j], at, memberSegment(j));
-    }
+    for (const [i, j] of pairs) yield* this.#child(a.children[i], b.children[j], () => memberSegment(j), at);
   }
 
-  #view(a: GraphNode, b: GraphNode, at: Place | undefined): void {
+  *#view(pair: Pair): Pairs {
+    const { a, b, at } = pair;
     const [x, y] = [a.detail as NodeDetail, b.detail as NodeDetail];
     const [ours, theirs] = [bufferBelow(a), bufferBelow(b)];
-    const whole = showsAll(a) && showsAll(b) && this.#meetBuffers(a, b, at);
+    const whole = showsAll(a) && showsAll(b) && this.#meetBuffers(pair);
     if (whole && ours.bytes && theirs.bytes) {
-      this.#bytes(a, b, ours.bytes, theirs.bytes, at);
+      yield* this.#bytes(pair, ours.bytes, theirs.bytes);
     } else if (!whole || ours.bytes || theirs.bytes) {
       const samePlace = x.byteOffset === y.byteOffset && x.viewLength === y.viewLength;
       if (!samePlace) this.#changed(at, a, b);
-      if (!whole) this.#push(a.children[0], b.children[0], at, '');
+      if (!whole) yield* this.#children(a.children, b.children, () => '', at);
     }
   }
 
   /** True where these views are the first over their buffers, and those are alike but for their bytes. */
-  #meetBuffers(a: GraphNode, b: GraphNode, at: Place | undefined): boolean {
+  #meetBuffers({ a, b, at }: Pair): boolean {
     const [x, y] = [a.children[0] as GraphNode, b.children[0] as GraphNode];
-    if (this.#metInA.has(x) || this.#metInB.has(y)) return false;
+    if (this.#metInA[x.closed] || this.#metInB[y.closed]) return false;
     if (kindOf(x) !== kindOf(y) || !isSamePower(bufferOf(x), bufferOf(y))) return false;
-    this.#metInA.set(x, { at, other: y });
-    this.#metInB.set(y, { at, other: x });
+    this.#metInA[x.closed] = { at, other: y };
+    this.#metInB[y.closed] = { at, other: x };
     return true;
   }
 
   /** Small buffers, each shown whole by a view. */
-  #bytes(a: GraphNode, b: GraphNode, ours: Uint8Array, theirs: Uint8Array, at: Place | undefined): void {
+  *#bytes(pair: Pair, ours: Uint8Array, theirs: Uint8Array): Pairs {
     if (isEqual(ours, theirs)) return;
-    const type = a.detail?.type as number;
+    const type = pair.a.detail?.type as number;
     const [x, y] = [elementsOf(type, ours), elementsOf(type, theirs)];
     const before = this.values.length + this.more;
-    if (x && y) this.#elements(a, b, x, y, at);
+    if (x && y) yield* this.#elements(pair, x, y);
     // A DataView has no elements, and NaNs of different payload are no different numbers.
-    if (this.values.length + this.more === before) this.#differingBytes(ours, theirs, at);
+    if (this.values.length + this.more === before) this.#differingBytes(ours, theirs, pair.at);
   }
 
-  #buffer(a: GraphNode, b: GraphNode, at: Place | undefined): void {
+  #buffer({ a, b, at }: Pair): void {
     const [x, y] = [bufferOf(a), bufferOf(b)];
     // A region says by itself that it has become longer.
     const sameLength = x.byteLength === y.byteLength || (!x.bytes && !y.bytes);
@@ -293,15 +323,6 @@ class Comparison {
     const [a, b] = say();
     const change = a === undefined ? 'added' : b === undefined ? 'removed' : 'changed';
     this.values.push({ path: pathOf(at), change, count, a, b });
-  }
-
-  /** Most of two states is equal primitives: nothing is made of those. */
-  #pushKey(a: unknown, b: unknown, at: Place | undefined, key: string): void {
-    if (isNode(a) || !Object.is(a, b)) this.#push(a, b, at, keySegment(key));
-  }
-
-  #push(a: unknown, b: unknown, at: Place | undefined, segment: string): void {
-    this.#stack.push({ a, b, at: below(at, segment) });
   }
 }
 

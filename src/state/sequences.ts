@@ -1,11 +1,11 @@
 /**
- * Compares two arrays element by element: runs of elements that are there in one only, or that are different primitives,
- * and the pairs that take a closer look.
+ * Compares two arrays element by element: runs of elements that are there in one only, or that differ, and the pairs of
+ * objects, which take a closer look.
  *
  * Invariant: holes are passed over as runs, so that the length of a sparse array costs nothing.
  */
 
-import { HoleRun, isNode } from './graph.js';
+import { type GraphNode, HoleRun, isNode } from './graph.js';
 
 /** Neighbours that changed in the same way. */
 export interface Run {
@@ -17,21 +17,22 @@ export interface Run {
   b: unknown[];
 }
 
-export interface Runs {
-  runs: Run[];
-  /** Elements of which at least one is an object. */
-  pairs: { a: unknown; b: unknown; index: number }[];
-  /** False where nothing but holes makes one array longer: a run tells of anything else. */
-  sameLength: boolean;
+export interface ObjectPair {
+  index: number;
+  a: GraphNode;
+  b: GraphNode;
 }
 
 const KEPT = 20;
 const ABSENT = Symbol('absent');
 
-export function runsOf(a: readonly unknown[], b: readonly unknown[]): Runs {
+/** In ascending order; returns false where nothing but holes makes one array longer, of which no run tells. */
+export function* compareElements(
+  a: readonly unknown[],
+  b: readonly unknown[],
+): Generator<Run | ObjectPair, boolean, undefined> {
   const [x, y] = [new Elements(a), new Elements(b)];
-  const runs: Run[] = [];
-  const pairs: Runs['pairs'] = [];
+  let run: Run | undefined;
   let index = 0;
   let lastSeen = -1;
   for (;;) {
@@ -45,28 +46,31 @@ export function runsOf(a: readonly unknown[], b: readonly unknown[]): Runs {
     }
     const [ours, theirs] = [x.take(), y.take()];
     lastSeen = index;
-    if (ours === ABSENT || theirs === ABSENT || !(isNode(ours) || isNode(theirs))) {
-      if (!Object.is(ours, theirs)) extend(runs, index, ours, theirs);
-    } else {
-      pairs.push({ a: ours, b: theirs, index });
+    if (isNode(ours) && isNode(theirs)) {
+      if (run) yield run;
+      run = undefined;
+      yield { index, a: ours, b: theirs };
+    } else if (!Object.is(ours, theirs)) {
+      const next = extended(run, index, ours, theirs);
+      if (run && next !== run) yield run;
+      run = next;
     }
     index++;
   }
-  return { runs, pairs, sameLength: x.length === y.length || lastSeen >= Math.min(x.length, y.length) };
+  if (run) yield run;
+  return x.length === y.length || lastSeen >= Math.min(x.length, y.length);
 }
 
-/** Adds to the last run what continues it, or begins another. */
-function extend(runs: Run[], index: number, a: unknown, b: unknown): void {
+/** The run, longer by this element where that continues it; else a new one. */
+function extended(run: Run | undefined, index: number, a: unknown, b: unknown): Run {
   const change = a === ABSENT ? 'added' : b === ABSENT ? 'removed' : 'changed';
-  let run = runs.at(-1);
-  if (run?.change !== change || run.index + run.count !== index) {
-    run = { index, count: 0, change, a: [], b: [] };
-    runs.push(run);
-  }
-  run.count++;
-  if (run.count > KEPT) return;
-  if (a !== ABSENT) run.a.push(a);
-  if (b !== ABSENT) run.b.push(b);
+  const continues = run?.change === change && run.index + run.count === index;
+  const longer: Run = run && continues ? run : { index, count: 0, change, a: [], b: [] };
+  longer.count++;
+  if (longer.count > KEPT) return longer;
+  if (a !== ABSENT) longer.a.push(a);
+  if (b !== ABSENT) longer.b.push(b);
+  return longer;
 }
 
 /** The elements of an array from left to right. */
