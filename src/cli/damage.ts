@@ -105,10 +105,7 @@ export function namelessLines({ unlisted, damagedTags, uncertain }: Nameless): s
     const them = damagedTags === 1 ? 'it is' : 'they are';
     lines.push(`${count(damagedTags, 'tag')} cannot be read: ${them} gone, or where an earlier one was`);
   }
-  if (uncertain)
-    lines.push(
-      'snapshots and tags may be missing from the list: nobody can say what stood in the parts that are gone',
-    );
+  if (uncertain) lines.push('more may be missing from the list: nobody can say what the lost parts held');
   return lines;
 }
 

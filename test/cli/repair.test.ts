@@ -66,7 +66,7 @@ test('a sound store: nothing was wrong', () => {
   );
   const done = repair(directory);
   assert.equal(done.status, 0);
-  assert.match(done.stderr, /^repairing .*: every byte is read, .*; nothing is deleted\n$/);
+  assert.match(done.stderr, /^repairing .*: all of it is read; .*\n.*; nothing is deleted\n$/);
   assert.equal(done.stdout, 'nothing was wrong: 6 snapshots are whole; the index was made anew\n');
   assert.equal(summaryOf(repair(directory, '--json')).clean, true);
 });
@@ -77,7 +77,7 @@ test('what is lost is told, with what to do; the rest is whole, and nothing is d
   const done = repair(directory);
   assert.equal(done.status, 12);
   const best = short(sound.ids['heat/200']);
-  assert.match(done.stdout, /^repaired: 5 snapshots are whole\n\npacks:\n/);
+  assert.match(done.stdout, /^repaired: 5 snapshots are whole, 1 lost\n\npacks:\n/);
   assert.match(done.stdout, /\n +1 {2}byte \d+: .* {2}packs\/00000001\.pack\.damaged\n/);
   assert.match(done.stdout, new RegExp(`\n\nlost:\nid .*\n${best} +heat +200 +best +u +pack 1\n$`));
   assert.match(done.stderr, new RegExp(`backup .*\n.* ls .*\n.* unforget ${best} `));

@@ -111,10 +111,8 @@ function tellPlan({ output }: Context, found: VerifyReport, kept: number): void 
 async function repair(context: Context): Promise<ExitStatus> {
   const { output, json, signal } = context;
   return unopened(context, async (directory, library) => {
-    output.talk(
-      `repairing ${printable(directory)}: every byte is read, what is intact is copied out of damaged packs, ` +
-        'those are set aside; nothing is deleted',
-    );
+    output.talk(`repairing ${printable(directory)}: all of it is read; damaged packs are set aside`);
+    output.talk('when what is intact was copied out of them; nothing is deleted');
     const progress = new Progress(context, PHASES);
     try {
       const report = await library.repair(directory, { signal, onProgress: progress.tell });
@@ -158,7 +156,8 @@ function tell(context: Context, report: RepairReport): void {
     return;
   }
   const isLoss = statusOf(report, lost.length) === ExitStatus.damage;
-  output.data(`repaired: ${whole(snapshots)}${isLoss ? '' : ', nothing is lost'}`);
+  const fate = isLoss ? (lost.length > 0 ? `, ${lost.length} lost` : '') : ', nothing is lost';
+  output.data(`repaired: ${whole(snapshots)}${fate}`);
   for (const line of namelessLines(report)) output.data(line);
   if (descriptor) output.data('the descriptor (holdfast.json) was made anew');
   if (packs.length > 0) output.data(`\npacks:\n${repairedTable(packs, output.style)}`);
@@ -169,25 +168,13 @@ function tell(context: Context, report: RepairReport): void {
 
 /** What to do about what is lost. */
 function afterLoss(context: Context, { snapshots, lost }: RepairReport): string[] {
-  const ids = shortIds(lost.map(({ id }) => id));
-  const [first] = ids.values();
-  return [
-    '\nA backup from before the damage still has what is lost. Here:',
-    ...commandList([
-      [
-        commandLine(context, 'ls'),
-        snapshots > 0 ? 'what is whole; a program resumes from the newest of it' : 'is empty now',
-      ],
-      ...(first === undefined
-        ? []
-        : [
-            [
-              commandLine(context, 'unforget', first),
-              'brings a lost one back, to restore regions that are not damaged',
-            ] as const,
-          ]),
-    ]),
-  ];
+  const [first] = shortIds(lost.map(({ id }) => id)).values();
+  const left = snapshots > 0 ? 'what is whole; a program resumes from the newest' : 'is empty now';
+  const next: [string, string][] = [[commandLine(context, 'ls'), left]];
+  if (first !== undefined) {
+    next.push([commandLine(context, 'unforget', first), 'brings one back, for its regions that are intact']);
+  }
+  return ['\nA backup from before the damage still has what is lost. In this store:', ...commandList(next)];
 }
 
 function whole(snapshots: number): string {

@@ -96,7 +96,8 @@ function tell(context: Context, report: VerifyReport, options: Options, elapsed:
 /** As much as can be said, and no more. */
 function verdict({ ok, complete, snapshots, damagedSnapshots, packsTotal }: VerifyReport): string {
   const hit = damagedSnapshots.length;
-  if (hit > 0) return `damaged: ${hit} of ${count(snapshots, 'snapshot')} cannot be restored whole`;
+  if (hit > 0)
+    return `damaged: ${hit} of ${count(snapshots, 'snapshot')} ${hit === 1 ? 'is' : 'are'} not whole`;
   if (!ok && !complete) return 'damaged: which snapshots that hits is looked at when all packs are through';
   if (!ok && snapshots === 0) return 'damaged: no snapshot is left';
   if (!ok) return `damaged: none of ${count(snapshots, 'listed snapshot')} is hit`;
@@ -105,7 +106,7 @@ function verdict({ ok, complete, snapshots, damagedSnapshots, packsTotal }: Veri
 }
 
 function lookedAt({ continues, records, readBytes }: VerifyReport, { readData }: Options): string {
-  const read = readData === undefined ? '' : `, ${formatBytes(readBytes)} of data read`;
+  const read = readData === undefined ? '' : `, ${formatBytes(readBytes)} read`;
   return `${count(records, 'record')}${read}${continues ? '; the rest in earlier runs' : ''}`;
 }
 
@@ -123,7 +124,8 @@ function advice(context: Context, { ok, complete }: VerifyReport, { readData }: 
   const all = commandLine(context, 'verify', '--read-data');
   if (ok) return complete && readData === undefined ? [`the data itself was not read: ${all}`] : [];
   return [
-    '\nNothing was changed. If there is a backup, put those packs back from it and verify again. Otherwise:',
+    '\nNothing was changed. Is there a backup? Put those packs back from it, and verify',
+    'again. Otherwise:',
     ...commandList([
       ...(readData === true ? [] : [[all, 'finds all of the damage'] as const]),
       [commandLine(context, 'repair', '--dry-run'), 'says what can be kept and what is lost'],
