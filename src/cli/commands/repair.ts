@@ -144,7 +144,10 @@ function reportJson({ packs, lost, ...report }: RepairReport) {
 /** As a repair reports them. */
 function packsOf(places: readonly Place[]) {
   const packs = new Map<number, string[]>();
-  for (const { pack, reason } of places) packs.set(pack, [...(packs.get(pack) ?? []), reason]);
+  for (const { pack, offset, reason } of places) {
+    const told = offset === 0 ? reason : `byte ${offset}: ${reason}`;
+    packs.set(pack, [...(packs.get(pack) ?? []), told]);
+  }
   return [...packs].map(([pack, reasons]) => ({ pack, reasons, movedTo: null }));
 }
 
