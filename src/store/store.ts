@@ -147,6 +147,8 @@ export class Store {
   #lostPack = false;
   /** Chunks and pages found damaged: to be written again by the next save that holds them. */
   readonly #unreadable = new Set<string>();
+  /** Rises with every one that is found. */
+  damageSeen = 0;
   /** What opening found wrong. */
   #damage: readonly Damage[] = [];
   /** What the last gc record says. */
@@ -210,7 +212,7 @@ export class Store {
       this.#packs,
       this.#encoding,
       (id) => this.locate(id),
-      (id) => this.#unreadable.add(chunkKey(id)),
+      (id) => this.distrust(id),
     );
     this.#index = this.#newIndex(memoryKeyValues());
     this.#chain = { sequence: 1, commitNumber: 0, commitId: EMPTY_ID };
@@ -269,6 +271,13 @@ export class Store {
       if (found && this.#present.has(found.pack)) return found;
     }
     return undefined;
+  }
+
+  /** A chunk or page was found damaged: no new snapshot may rely on it. */
+  distrust(id: ChunkId): void {
+    if (this.#unreadable.has(chunkKey(id))) return;
+    this.#unreadable.add(chunkKey(id));
+    this.damageSeen++;
   }
 
   /** Where a chunk or page lies that a new snapshot may rely on. */

@@ -316,6 +316,7 @@ export function verification(
     const { pack, offset } = location;
     const hit = ranges.get(pack)?.find((range) => offset >= range.offset && offset < range.end);
     if (hit) {
+      store.distrust(id);
       const { reason } = hit;
       throw new SnapError('SNAP_CORRUPT', `pack ${pack}, byte ${offset}: ${reason}`, { pack, offset });
     }

@@ -40,6 +40,8 @@ export class Client {
   durableLineage: SnapshotId | null | undefined;
   base: Base | undefined;
   trees: Map<string, RegionTree> | undefined;
+  /** How much damage the store had seen when they were made. */
+  damageSeen = 0;
   /** The regions of the snapshot that was read last; memory that is wanted elsewhere takes them away. */
   regionTable: { id: SnapshotId; entries: WeakRef<RegionEntry[]> } | undefined;
   /** Present where the Snap has a retention policy of its own. */

@@ -37,7 +37,11 @@ export interface SaverHooks {
 export async function save(store: Store, client: Client, job: SaveJob, hooks: SaverHooks): Promise<Manifest> {
   store.begin();
   const captured = client.captured(job.slot, job.skeletonBytes);
-  const changed = compare(client, captured, hooks);
+  const { damageSeen } = store;
+  // What was found damaged since the last save may be part of what it left: then everything is looked at again.
+  const isTrusted = client.damageSeen === damageSeen;
+  if (!isTrusted) client.trees = undefined;
+  const changed = compare(client, captured, hooks).map((indexes) => (isTrusted ? indexes : undefined));
   const { base: trees, parent } = await lineageOf(store, client);
   const written = { changed: 0, stored: 0 };
   const kept = new Map<string, RegionTree>();
@@ -73,6 +77,7 @@ export async function save(store: Store, client: Client, job: SaveJob, hooks: Sa
   });
   for (const tag of job.tags) store.putTag(tag, job.id);
   client.lineage = job.id;
+  client.damageSeen = damageSeen;
   client.trees = kept;
   client.base = { slot: job.slot, regions: new Map(captured.map(({ name, bytes }) => [name, bytes])) };
   return manifest;
@@ -137,7 +142,10 @@ function treeFor(region: NamedRegion, trees: Map<string, RegionTree>): RegionTre
   return tree?.chunkBytes === chunkBytes ? tree : new RegionTree(chunkBytes);
 }
 
-/** Hashes the chunks that may have changed and puts those that have. */
+/**
+ * Hashes the chunks that may have changed and puts those that have. Where all of them are looked at, what was in the
+ * lineage before is put again where it cannot be found or read any more: a save has to be whole by itself.
+ */
 async function putChunks(
   store: Store,
   tree: RegionTree,
@@ -155,7 +163,7 @@ async function putChunks(
     const start = index * chunkBytes;
     const raw = bytes.slice(start, Math.min(start + chunkBytes, bytes.byteLength));
     const id = chunkIdOf(raw);
-    if (tree.has(index, id)) continue;
+    if (tree.has(index, id) && (changed || store.known(id))) continue;
     const room = store.makeRoom(raw.length);
     if (room) await room;
     written.changed += raw.length;

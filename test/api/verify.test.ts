@@ -190,3 +190,45 @@ test('verify can be aborted, and refuses nonsense', async (t) => {
   await assert.rejects(snap.verify({ maxSeconds: -1 }), RangeError);
   await assert.rejects(snap.verify({ readdata: true } as never), TypeError);
 });
+
+/** They were incremental: what was known to be damaged, or gone, was relied upon all the same, and the save was durable. */
+for (const [what, find] of [
+  ['verified', (snap: Snap) => snap.verify({ readData: true })],
+  ['restored', (snap: Snap) => snap.restore('step-0').catch(() => {})],
+] as const) {
+  test(`what was found damaged when it was ${what} is written again by the next save, and older ones have it back`, async (t) => {
+    for (const where of ['header', 'payload', 'page'] as const) {
+      if (where !== 'payload' && what === 'restored') continue;
+      const path = storePath(t);
+      await using snap = await Snap.open(path, { compression: false });
+      const state = { u: field(60_000), v: field(30_000, 1) };
+      const { id } = await snap.save(state, { tag: 'step-0', durable: true });
+      const file = join(path, 'packs/00000001.pack');
+      const bytes = readFileSync(file);
+      let at = bytes.indexOf(`HFR\u0001${where === 'page' ? '\u0003' : '\u0002'}`, 1000, 'latin1');
+      at += where === 'header' ? 8 : 120;
+      bytes[at] = (bytes[at] as number) ^ 4;
+      writeFileSync(file, bytes);
+      await find(snap);
+      const next = await snap.save(state, { durable: true });
+      assert.equal((await snap.verify()).damagedSnapshots.length, 0, where);
+      for (const whole of [id, next.id]) assert.deepEqual(await snap.restore(whole), state, where);
+    }
+  });
+}
+
+test('a save after a restart does not rely on chunks of its lineage that are gone', async (t) => {
+  const path = storePath(t);
+  // Four chunks: no pages, whose loss would be noticed when the lineage is loaded.
+  const state = { v: field(30_000), step: 0 };
+  const packBytes = { [INTERNALS]: { packBytes: 100_000 } };
+  for (let step = 0; step < 3; step++) {
+    await using snap = await Snap.open(path, packBytes);
+    state.step = step;
+    await snap.save(state, { durable: true });
+  }
+  rmSync(join(path, 'packs/00000001.pack'));
+  await using snap = await Snap.open(path, packBytes);
+  const { id } = await snap.save(state, { durable: true });
+  assert.deepEqual(await snap.restore(id), state);
+});
