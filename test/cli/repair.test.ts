@@ -162,7 +162,7 @@ test('while another process owns the store a repair names it; --dry-run works be
   t.after(() => owner.kill('SIGKILL'));
   const { status, stdout, stderr } = repair(directory);
   assert.deepEqual([status, stdout], [11, '']);
-  assert.match(stderr, new RegExp(`\nsnap: process ${owner.pid} owns this store: .*\n$`));
+  assert.match(stderr, new RegExp(`\nsnap: process ${owner.pid} owns this store: end it first, .*\n$`));
   assert.equal(repair(directory, '--dry-run').status, 12);
 });
 

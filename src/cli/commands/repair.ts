@@ -6,6 +6,7 @@
  */
 
 import type { Command } from 'commander';
+import { isSnapError, SnapError } from '../../base/errors.js';
 import { formatBytes } from '../../base/sizes.js';
 import type { RepairReport, VerifyReport } from '../../index.js';
 import type { Context, Perform } from '../context.js';
@@ -123,9 +124,16 @@ async function repair(context: Context): Promise<ExitStatus> {
     } catch (error) {
       progress.end();
       if (signal.aborted) output.talk('what was intact is still there: run it again');
-      throw error;
+      throw isSnapError(error, 'SNAP_LOCKED') ? ownedError(error) : error;
     }
   });
+}
+
+/** A repair is nothing that an owner could be asked to do. */
+function ownedError(error: SnapError): SnapError {
+  const owner = error.pid === undefined ? 'another process' : `process ${error.pid}`;
+  const message = `${owner} owns this store: end it first, as a repair needs the store for itself (verify and repair --dry-run work beside it)`;
+  return new SnapError('SNAP_LOCKED', message, { ...error, cause: error });
 }
 
 /** Damage where anything is lost, or nobody can say that nothing is. */
