@@ -14,7 +14,6 @@ const ENDS: { [code in Fault['code']]?: () => void } = {
   'OUT-OF-MEMORY': () => {
     for (const hoard: unknown[] = []; ; ) hoard.push(new Array(10_000).fill({ n: hoard.length }));
   },
-  // Before anything is told to the caller: microtasks come before messages.
   THROW: () =>
     queueMicrotask(() => {
       throw new Error('made up by a test, where nobody catches it');

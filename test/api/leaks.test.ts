@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -30,13 +30,16 @@ function held(): Held {
   };
 }
 
-/** What is held once threads that have ended are gone from the system's list too. */
-async function heldAtRest(expected: Held): Promise<Held> {
-  for (let look = 0; look < 200; look++) {
-    if (JSON.stringify(held()) === JSON.stringify(expected)) break;
+/** What is held once threads that were told to end have: they take a while, on a machine with other work more of it. */
+async function heldAtRest(): Promise<Held> {
+  let last = '';
+  for (let same = 0; same < 20; ) {
     await new Promise((resolve) => setTimeout(resolve, 25));
+    const now = JSON.stringify(held());
+    same = now === last ? same + 1 : 0;
+    last = now;
   }
-  return held();
+  return JSON.parse(last) as Held;
 }
 
 /** Bytes of memory in use after garbage was collected: resident, and outside of the heap. */
@@ -56,14 +59,17 @@ async function memory(): Promise<{ rss: number; external: number }> {
 async function isFlat(t: TestContext, times: number, once: (n: number) => Promise<void>): Promise<void> {
   if (!LINUX) return t.skip('descriptors and threads are counted in /proc');
   for (let n = 0; n < 3; n++) await once(n);
-  const before = await heldAtRest(held());
+  const before = await heldAtRest();
   const third = Math.ceil(times / 3);
   let after = { rss: 0, external: 0 };
   for (let n = 0; n < times; n++) {
     await once(n);
     if (n === third) after = await memory();
   }
-  assert.deepEqual(await heldAtRest(before), before);
+  const rest = await heldAtRest();
+  for (const what of ['descriptors', 'threads', 'listeners'] as const) {
+    assert.ok(rest[what] <= before[what], `${what}: ${before[what]} before, ${rest[what]} now`);
+  }
   const last = await memory();
   const growth = { rss: last.rss - after.rss, external: last.external - after.external };
   t.diagnostic(
@@ -166,6 +172,13 @@ async function ownerOf(t: TestContext, path: string): Promise<ChildProcess> {
   return owner;
 }
 
+/** Until the owner can be asked: a thread that is terminated while it loads modules loses their files to Node. */
+async function untilSettled(path: string): Promise<void> {
+  while (!readFileSync(join(path, 'owner.json'), 'utf8').includes('socket')) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 test('writer threads that die', async (t) => {
   const path = storePath(t);
   let thread: { terminate(): Promise<number> } | undefined;
@@ -176,6 +189,7 @@ test('writer threads that die', async (t) => {
   t.after(() => process.off('worker', note));
   await isFlat(t, budget(10), async (n) => {
     const snap = await Snap.open(path);
+    await untilSettled(path);
     const ticket = await snap.save({ n, u: field(20_000, n) });
     void thread?.terminate();
     await ticket.durable.catch(() => {});

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { type SaveTicket, Snap } from '../../src/index.js';
+import { type SaveTicket, Snap, SnapError } from '../../src/index.js';
 import { collect, type Fault, faulty, field, runProgram, setFault, storePath } from './support.js';
 
 /** How a thread ends, and what the loop is told. */
@@ -42,8 +42,15 @@ for (const [what, code, reason] of WAYS) {
       setFault(path, { call, code, times: 1 });
       const lost = await snap.save(state);
       if (code === 'STALL') setTimeout(() => void threads[0]?.terminate(), 50);
-      await assert.rejects(lost.durable, { code: 'SNAP_BROKEN', message: /open the store again/ });
-      await assert.rejects(lost.durable, { message: reason });
+      const outcome = await lost.durable.catch((error: unknown) => error);
+      if (outcome instanceof SnapError) {
+        assert.equal(outcome.code, 'SNAP_BROKEN');
+        assert.match(outcome.message, reason);
+        assert.match(outcome.message, /open the store again/);
+      } else {
+        // An error elsewhere in the thread may come a moment too late to keep the save from being durable.
+        assert.equal(code, 'THROW');
+      }
       for (const next of [
         () => snap.save(state),
         () => snap.restore(),
@@ -63,6 +70,7 @@ for (const [what, code, reason] of WAYS) {
       const other = await Snap.open(path, faulty());
       const restored = (await other.restore()) as typeof state;
       // Nobody was told of the second save: written and not acknowledged it is there or not, but whole.
+      if (restored.n === 0) assert.ok(outcome instanceof SnapError);
       assert.deepEqual(restored, restored.n === 0 ? durable : unacknowledged);
       assert.deepEqual(await other.restore(first.id), durable);
       const last = await again.save(state, { durable: true });
@@ -77,7 +85,7 @@ for (const [what, code, reason] of WAYS) {
 test('saves that wait for a slot when the thread dies are refused, each with the reason', async (t) => {
   const path = storePath(t);
   const snap = await Snap.open(path, faulty());
-  setFault(path, { call: 'write', code: 'THROW', times: 1 });
+  setFault(path, { call: 'write', code: 'DIE', times: 1 });
   const state = { u: field(500_000) };
   const saves = Array.from({ length: 6 }, () => snap.save(state));
   const outcomes = await Promise.allSettled(saves);
