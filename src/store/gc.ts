@@ -12,7 +12,7 @@
  * what is still there is found by the next one. A page that cannot be read ends it before anything is dropped.
  */
 
-import { SnapError } from '../base/errors.js';
+import { isSnapError } from '../base/errors.js';
 import type { SnapshotId } from '../base/ids.js';
 import type { FooterEntry } from '../format/pack.js';
 import { isContent, RecordType, recordBytes } from '../format/record.js';
@@ -55,8 +55,10 @@ export interface GcFindings {
   freedBytes: number;
   /** Carried from one pack to another. */
   copiedBytes: number;
-  /** Garbage that stays, because it lies among much that is held. */
+  /** Garbage that stays, because it lies among much that is held, or in packs that are damaged. */
   garbageBytes: number;
+  /** Packs that were to be retired and stay, because something in them cannot be read. */
+  damagedPacks: number[];
 }
 
 /** A pack is repacked where less than this share of it is held. */
@@ -94,6 +96,7 @@ export class Gc {
     freedBytes: 0,
     copiedBytes: 0,
     garbageBytes: 0,
+    damagedPacks: [],
   };
   readonly #store: Store;
   readonly #options: GcOptions;
@@ -236,12 +239,33 @@ export class Gc {
     for (const one of weighed) if (!isWorthwhile(one)) this.findings.garbageBytes += one.deadBytes;
     for (let at = 0; at < dead.length; at += RETIRED_AT_ONCE) {
       yield { phase: 'free', done: at, total: dead.length };
-      yield* this.#retire(dead.slice(at, at + RETIRED_AT_ONCE), marks, condemnedTo);
+      yield* this.#retireUndamaged(dead.slice(at, at + RETIRED_AT_ONCE), marks, condemnedTo);
     }
     for (const [done, one] of sparse.entries()) {
       yield { phase: 'repack', done, total: sparse.length };
-      yield* this.#retire([one], marks, condemnedTo);
-      this.findings.repackedPacks++;
+      yield* this.#retireUndamaged([one], marks, condemnedTo);
+    }
+  }
+
+  /** Leaves packs with damage where they are: perhaps somebody can still make something of it. */
+  async *#retireUndamaged(
+    group: readonly Weighed[],
+    marks: Marks,
+    condemnedTo: Place,
+  ): AsyncGenerator<GcProgress> {
+    try {
+      yield* this.#retire(group, marks, condemnedTo);
+    } catch (error) {
+      if (!isSnapError(error, 'SNAP_CORRUPT')) throw error;
+      if (group.length > 1) {
+        for (const one of group) yield* this.#retireUndamaged([one], marks, condemnedTo);
+        return;
+      }
+      for (const { pack, deadBytes } of group) {
+        this.findings.damagedPacks.push(pack);
+        this.findings.garbageBytes += deadBytes;
+        this.#store.warn({ kind: 'damage', message: error.message, pack });
+      }
     }
   }
 
@@ -262,13 +286,13 @@ export class Gc {
       if (heldBytes === 0 && pack !== condemnedTo.pack) continue;
       for await (const _ of evacuation.content(pack, end)) yield progress;
     }
-    if (evacuation.unreadable > 0) throw unreadable(group);
     await store.retire(
       group.map(({ pack }) => pack),
       'removed',
       evacuation,
     );
     this.findings.packs += group.length;
+    this.findings.repackedPacks += group.filter(({ heldBytes }) => heldBytes > 0).length;
     this.findings.copiedBytes += evacuation.copiedBytes;
     this.findings.freedBytes += size - evacuation.copiedBytes;
     yield* this.#unindex(entries, progress);
@@ -291,13 +315,4 @@ export class Gc {
 /** What is around the content would be written again: alone it is not worth it, or every gc would do the same. */
 function isWorthwhile({ size, heldBytes, deadBytes }: Weighed): boolean {
   return deadBytes > 0 && heldBytes < size * REPACK_BELOW;
-}
-
-function unreadable(group: readonly Weighed[]): SnapError {
-  const packs = group.map(({ pack }) => pack).join(', ');
-  return new SnapError(
-    'SNAP_CORRUPT',
-    `pack ${packs} holds what cannot be read, so it stays; snap repair salvages the rest`,
-    { ...(group[0] && { pack: group[0].pack }) },
-  );
 }

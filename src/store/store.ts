@@ -578,7 +578,8 @@ export class Store {
 
   /**
    * Takes packs out of the store, durably, and only then their files away. Their chunks and pages were carried
-   * elsewhere where they count; their manifests and notes are now. Returns where files that were set aside went.
+   * elsewhere where they count; their manifests and notes are now. Returns where files that were set aside went. Packs
+   * with something that cannot be read may be set aside, not removed: SNAP_CORRUPT.
    */
   async retire(packs: readonly number[], fate: Fate, evacuation: Evacuation): Promise<Map<number, string>> {
     await this.#commitGc(() => {
@@ -586,6 +587,7 @@ export class Store {
       const staying = ends.filter(([pack]) => !packs.includes(pack));
       const going = new Map(ends.filter(([pack]) => packs.includes(pack)));
       evacuation.rest(going, Math.min(...staying.map(([pack]) => pack)));
+      if (fate === 'removed' && evacuation.unreadable > 0) throw unreadableError(packs);
       const unsealed = staying
         .filter(([pack]) => pack !== this.#writer?.number && !this.#packs.isSealed(pack))
         .map(([pack, end]) => ({ pack, end }));
@@ -1013,6 +1015,14 @@ export class Store {
       damage: this.#damage,
     };
   }
+}
+
+function unreadableError(packs: readonly number[]): SnapError {
+  return new SnapError(
+    'SNAP_CORRUPT',
+    `pack ${packs.join(', ')} holds something that cannot be read, so it stays; snap repair keeps what can be`,
+    { ...(packs[0] !== undefined && { pack: packs[0] }) },
+  );
 }
 
 function movedError(layout: Layout): SnapError {

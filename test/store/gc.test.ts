@@ -339,6 +339,32 @@ test('a page that cannot be read ends a collection before anything is dropped', 
   await store.close();
 });
 
+test('a pack with something that cannot be read stays, and keeps none of the others', async () => {
+  const disk = new SimulatedDisk(1);
+  const { store, warnings } = await openOn(disk, { packBytes: 5000 });
+  const gone: SnapshotId[] = [];
+  for (let step = 0; step < 6; step++) {
+    gone.push((await saveTo(store, fresh(384))).id);
+    if (step === 3) await store.note(() => store.putTag('best', gone[3]));
+    store.leave(step + 1);
+  }
+  const kept = await saveTo(store, fresh(100));
+  const note = recordsOf(disk.contents(packPath(4))).find(({ type }) => type === RecordType.tag);
+  const file = disk.open(packPath(4), 'write');
+  file.write(Buffer.alloc(8, 0xee), (note ?? assert.fail('no note')).offset + HEADER_BYTES);
+  file.close();
+  const { packs, damagedPacks, garbageBytes } = await drop(store, ...gone);
+  assert.deepEqual(damagedPacks, [4]);
+  assert.ok(packs >= 5 && garbageBytes > 384);
+  assert.match(warnings.map(({ message }) => message).join(), /^pack 4 holds something that cannot be read/);
+  assert.deepEqual(
+    [1, 2, 3, 4, 5, 6].filter((pack) => String(pack) in store.packSizes()),
+    [4],
+  );
+  readFrom(store, kept.id);
+  await store.close();
+});
+
 // ---- plans -----------------------------------------------------------------------------------------
 
 test('what only one snapshot holds is told as of the whole store, also where the plan is for one run', async () => {
