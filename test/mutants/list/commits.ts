@@ -160,7 +160,7 @@ export const commits: readonly Mutant[] = [
     name: 'lost-pack-still-known',
     breaks: 'nothing is built on the chunks of a pack that was deleted under the open store',
     file: 'store/store.ts',
-    find: 'this.#lostPacks.add(writer.number);',
+    find: 'this.#present.delete(writer.number);',
     replace: '',
     tests: ['store/surgery', 'api/failures'],
   },

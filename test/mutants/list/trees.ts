@@ -92,8 +92,8 @@ export const trees: readonly Mutant[] = [
     name: 'patch-of-an-unknown-base',
     breaks: 'the base of a patch can be read',
     file: 'store/store.ts',
-    find: 'const patch = base && this.known(base.id) && makePatch(',
-    replace: 'const patch = base && makePatch(',
+    find: 'return !this.#unreadable.has(chunkKey(id)) && this.known(base.id)?.filter === Filter.none;',
+    replace: 'return !this.#unreadable.has(chunkKey(id));',
     tests: ['store/pages'],
   },
   {
