@@ -48,11 +48,18 @@ class Asking implements Access {
   readonly sinceTurn = 0;
   readonly #place: Place;
   #events: ClientEvents | undefined;
+  /** Told before there was anybody to hear it. */
+  readonly #early: Warning[] = [];
   #answers: Promise<Answers> | undefined;
 
   constructor(place: Place) {
     this.#place = place;
   }
+
+  readonly #warn = (warning: Warning): void => {
+    if (this.#events) this.#events.warning(warning);
+    else this.#early.push(warning);
+  };
 
   /** Finds whom to ask, or returns the owner that this process became. */
   async begin(): Promise<Owner | undefined> {
@@ -64,6 +71,7 @@ class Asking implements Access {
 
   attach(_run: string, _keep: Policy | undefined, events: ClientEvents): number {
     this.#events = events;
+    for (const warning of this.#early.splice(0)) events.warning(warning);
     return 1;
   }
 
@@ -102,8 +110,7 @@ class Asking implements Access {
     const patience = new Patience(options.directory);
     for (;;) {
       throwIfAborted(signal);
-      const onWarning = (warning: Warning) => this.#events?.warning(warning);
-      const remote = await RemoteOwner.find(options.directory, run, { onWarning, signal });
+      const remote = await RemoteOwner.find(options.directory, run, { onWarning: this.#warn, signal });
       if (remote) return remote;
       try {
         return await Owner.acquire(options, onProgress);

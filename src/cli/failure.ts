@@ -16,12 +16,12 @@ export function reportFailure(error: unknown, output: Output, env: Environment):
   return status;
 }
 
-const BESIDE = 'end it, or wait until it ends (ls, show and stats work beside it)';
+const BESIDE = ': end it, or wait until it ends (ls, show and stats work beside it)';
 
 /** The library speaks of its own options; here they have other names. */
 const OWN_WORDS: readonly (readonly [library: string, own: string])[] = [
-  ['close it there, or open with readOnly to read beside it', BESIDE],
-  ['open it with readOnly to read beside it', BESIDE],
+  ['; close it there, or open with readOnly to read beside it', BESIDE],
+  ['; open it with readOnly to read beside it', BESIDE],
   ['Snap.repair(directory)', 'snap repair'],
 ];
 

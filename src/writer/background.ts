@@ -1,8 +1,9 @@
 /**
- * Long work beside the saves: done in slices, whenever no save or request is waiting.
+ * Long work beside the saves: done in slices, whenever no save or request is waiting, and in any case now and then, so
+ * that it comes to an end beside a loop that saves all the time.
  *
  * Invariants
- *  - a slice lasts SLICE_MS at most, so that is all by which a save can be delayed
+ *  - a slice lasts SLICE_MS at most, so that is all by which a save can be delayed, and once in LONGEST_WAIT_MS
  *  - a job that is stopped, or runs out of time, ends between two steps and replies with what it has
  */
 
@@ -60,11 +61,13 @@ async function* steadily(store: Store, begin: () => Job): Job {
 
 /** How long a slice lasts, and how often a listener hears of progress. */
 const SLICE_MS = 10;
+const LONGEST_WAIT_MS = 100;
 export const TELL_MS = 100;
 
 export class Background {
   readonly #hooks: BackgroundHooks;
   readonly #entries: Entry[] = [];
+  #slicedAt = 0;
 
   constructor(hooks: BackgroundHooks) {
     this.#hooks = hooks;
@@ -72,6 +75,11 @@ export class Background {
 
   get isIdle(): boolean {
     return this.#entries.length === 0;
+  }
+
+  /** True where others have been let in for long enough. */
+  get isDue(): boolean {
+    return !this.isIdle && performance.now() - this.#slicedAt > LONGEST_WAIT_MS;
   }
 
   /** Takes on a job; the first one that was begun is the first to be finished. */
@@ -112,6 +120,8 @@ export class Background {
     } catch (error) {
       this.#entries.shift();
       this.#hooks.failed(entry, error);
+    } finally {
+      this.#slicedAt = performance.now();
     }
   }
 

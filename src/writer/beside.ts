@@ -8,7 +8,7 @@
 import { sharedMilliseconds } from '../io/machine.js';
 import type { Store } from '../store/store.js';
 import { Checkpoints } from './checkpoints.js';
-import type { FromWriter, SaveJob, SnapshotInfo, ToWriter } from './protocol.js';
+import type { FromWriter, SaveJob, SnapshotInfo, ToWriter, Warning } from './protocol.js';
 import type { Server } from './server.js';
 import { Status } from './status.js';
 
@@ -22,10 +22,15 @@ export interface BesideHooks {
   waiting(): SaveJob[];
 }
 
+/** How many warnings of damage are kept for those who come later. */
+const MOST_DAMAGE = 64;
+
 export class Beside {
   readonly #hooks: BesideHooks;
   readonly #status = new Status();
   readonly #checkpoints: Checkpoints;
+  /** What is wrong with the store, so that whoever asks later hears of it too. */
+  readonly #damage: Warning[] = [];
   #server: Server | undefined;
   #closed = false;
 
@@ -47,6 +52,7 @@ export class Beside {
       const server = await Server.start({
         store: store.descriptor.uuid,
         directory: store.directory,
+        damage: this.#damage,
         receive: (message) => {
           if (message.type !== 'request' || !this.answers(message)) receive(message);
         },
@@ -66,7 +72,7 @@ export class Beside {
 
   /** Passes on what is meant for other processes; true where it is meant for them alone. */
   takes(message: FromWriter): boolean {
-    if (message.type === 'warning') this.#server?.warn(message.warning);
+    if (message.type === 'warning') this.#warn(message.warning);
     if ((message.type !== 'reply' && message.type !== 'progress') || message.client > 0) return false;
     this.#server?.deliver(message);
     return true;
@@ -94,6 +100,11 @@ export class Beside {
 
   failed(saves: number, error: unknown): void {
     this.#status.failed(saves, error);
+  }
+
+  #warn(warning: Warning): void {
+    if (warning.kind === 'damage' && this.#damage.length < MOST_DAMAGE) this.#damage.push(warning);
+    this.#server?.warn(warning);
   }
 
   /** The store is about to be closed: what other processes asked, they may ask its next owner. */

@@ -6,6 +6,7 @@
 
 import { invariant, SnapError } from '../base/errors.js';
 import { isSnapshotId, SHORTEST_ID_PREFIX, type SnapshotId } from '../base/ids.js';
+import { MiB } from '../base/sizes.js';
 import type { Manifest, RegionEntry } from '../format/manifest.js';
 import type { Summary } from '../store/index.js';
 import { checkFits } from '../store/limits.js';
@@ -83,6 +84,8 @@ export interface RunStats {
 }
 
 const PAGE = 256;
+/** Characters of `meta` after which a page ends early. */
+const PAGE_META = 4 * MiB;
 /** How many candidates an ambiguous prefix is explained with. */
 const CANDIDATES = 4;
 
@@ -107,11 +110,13 @@ export const requests = {
   async list(store: Store, _client: Client, filter: ListFilter, below?: number) {
     const tags = await tagsBySnapshot(store);
     const infos: SnapshotInfo[] = [];
+    let meta = 0;
     for await (const summary of store.summaries(filter.run, below)) {
       if (summary.forgotten && !filter.forgotten) continue;
       const manifest = manifestIfReadable(store, summary);
       if (manifest) infos.push(infoOf(summary, manifest, tags.get(summary.id) ?? []));
-      if (infos.length === PAGE) return { infos, below: summary.sequence };
+      meta += manifest?.meta.length ?? 0;
+      if (infos.length === PAGE || meta > PAGE_META) return { infos, below: summary.sequence };
     }
     return { infos, below: undefined };
   },

@@ -37,6 +37,8 @@ export interface ServerOptions {
   store: string;
   /** Its folder. */
   directory: string;
+  /** What is wrong with the store: told to every client as it comes. */
+  damage: readonly Warning[];
   /** Takes what a client sends, as if it came from a Snap of this process. */
   receive(message: ToWriter): void;
   /** After how many ticks without progress a connection is ended, and how long a tick is. */
@@ -211,6 +213,7 @@ class Session {
     this.#isAttached = true;
     this.#options.receive({ type: 'attach', client: this.#client, run, keep: undefined });
     this.#send({ type: 'welcome', protocol: PROTOCOL, store: mine, pid: processId });
+    for (const warning of this.#options.damage) this.#send({ type: 'warning', warning });
   }
 
   #refuse(reason: 'store' | 'protocol'): void {

@@ -167,7 +167,7 @@ async function run(store: Store): Promise<void> {
     // A loop that saves all the time would leave no turn for the socket.
     const pause = hooks.breathe();
     if (pause) await pause;
-    const message = queue.shift();
+    const message = background.isDue ? undefined : queue.shift();
     if (!message) {
       await background.slice();
       await new Promise(setImmediate);

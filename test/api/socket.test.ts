@@ -4,9 +4,19 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ASK_OWNER } from '../../src/api/options.js';
 import { RemoteOwner } from '../../src/api/remote-owner.js';
@@ -26,13 +36,13 @@ interface Live {
 
 /** A program that owns a store with three snapshots, tagged step-0 to step-2, and computes. */
 async function live(
-  t: TestContext,
+  t: { after(clean: () => unknown): void },
   way: Way,
   path = storePath(t),
   env: NodeJS.ProcessEnv = {},
 ): Promise<Live> {
   const child = startProgram('computing', [path, way], env);
-  const end = ended(child);
+  const end = ended(child, 300_000);
   t.after(() => {
     child.kill('SIGKILL');
     return end;
@@ -48,6 +58,22 @@ async function live(
     },
   };
 }
+
+let holding: Promise<Live> | undefined;
+const cleanUp: (() => unknown)[] = [];
+
+/** One such program that holds its thread, for all tests that leave it as it is but for names. */
+function shared(): Promise<Live> {
+  if (holding) return holding;
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+  cleanUp.push(() => rmSync(folder, { recursive: true }));
+  holding = live({ after: (clean) => cleanUp.unshift(clean) }, 'hold', join(folder, 'store'));
+  return holding;
+}
+
+after(async () => {
+  for (const clean of cleanUp) await clean();
+});
 
 /** Opens a store as the command does. */
 function ask(path: string): Promise<Snap> {
@@ -95,17 +121,20 @@ for (const way of ['compute', 'save'] as const) {
       await assert.rejects(snap.info('best'), { code: 'SNAP_NOT_FOUND' });
       assert.equal(await snap.unforget(id), id);
       assert.equal((await snap.info({ step: 1 })).id, id);
+      assert.equal((await snap.gc()).dropped, 0);
+      await snap.forget({ step: 0 });
+      assert.equal((await snap.gc()).dropped, 1);
     }
     const { code, stderr } = await stop();
     assert.deepEqual([code, stderr], [0, '']);
     await using snap = await Snap.open(path, { run: 'live' });
     assert.deepEqual((await snap.info('best')).step, 1);
-    assert.deepEqual((await steps(snap)).slice(-3), [2, 1, 0]);
+    assert.deepEqual((await steps(snap)).slice(-2), [2, 1]);
   });
 }
 
-test('what is answered through the socket is what a reader of the packs sees', async (t) => {
-  const { path } = await live(t, 'hold');
+test('what is answered through the socket is what a reader of the packs sees', async () => {
+  const { path } = await shared();
   await using asking = await ask(path);
   await using reading = await Snap.open(path, { readOnly: true, run: 'live' });
   assert.deepEqual(await collect(asking.list()), await collect(reading.list()));
@@ -122,12 +151,24 @@ test('what is answered through the socket is what a reader of the packs sees', a
       ({ reasons: _, ...rest }) => rest,
     );
   assert.deepEqual(await plan(asking), await plan(reading));
-  assert.equal((await asking.gc({ last: 1, tags: 'step-0' })).dropped, 1);
-  assert.deepEqual(await steps(asking), [2, 0]);
 });
 
-test('saving and the bytes of states are not for others', async (t) => {
-  const { path } = await live(t, 'hold');
+test('a list of snapshots with much meta comes in pages of a size that a message can have', async (t) => {
+  const path = storePath(t);
+  await using snap = await Snap.open(path);
+  const meta = 'm'.repeat(1_000_000);
+  for (let step = 0; step < 12; step++) await snap.save(step, { step, meta });
+  await snap.flush();
+  await until(() => socketOf(path) !== undefined);
+  const client = await RawClient.greeted(socketOf(path) as string, storeOf(path));
+  client.request(1, 'list', {});
+  const { infos, below } = (await client.next('reply')).result as { infos: unknown[]; below: number };
+  assert.ok(infos.length < 6 && below > 0);
+  assert.deepEqual(await steps(snap), [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+});
+
+test('saving and the bytes of states are not for others', async () => {
+  const { path } = await shared();
   await using snap = await ask(path);
   await assert.rejects(snap.save({ n: 1 }), TypeError);
   await assert.rejects(snap.prepare({ n: 1 }), TypeError);
@@ -135,8 +176,8 @@ test('saving and the bytes of states are not for others', async (t) => {
   assert.deepEqual(await steps(snap), [2, 1, 0], 'it goes on');
 });
 
-test('two that ask at once, with many requests under way each', async (t) => {
-  const { path } = await live(t, 'hold');
+test('two that ask at once, with many requests under way each', async () => {
+  const { path } = await shared();
   await using a = await ask(path);
   await using b = await ask(path);
   const names = Array.from({ length: 20 }, (_, index) => `n-${index}`);
@@ -148,7 +189,7 @@ test('two that ask at once, with many requests under way each', async (t) => {
     ]),
   );
   const tags = await a.tags();
-  assert.equal(tags.size, 3 + 3 * names.length);
+  assert.equal([...tags.keys()].filter((name) => name.startsWith('n-')).length, 3 * names.length);
   assert.deepEqual(tags, await b.tags());
 });
 
@@ -327,28 +368,24 @@ test('a client that goes away while its store is verified has that stopped', asy
   await until(() => existsSync(join(path, 'verified.json')));
 });
 
-test('aborting what was asked stops it in the owner', async (t) => {
-  const path = storePath(t);
-  const { child } = await live(t, 'hold', path);
+test('aborting what was asked stops it in the owner', async () => {
+  const { path } = await shared();
   const owner = (await RemoteOwner.find(path, 'live')) as RemoteOwner;
   const abort = new AbortController();
   const asked = owner.checkpoint(abort.signal);
   await sleep(20);
   abort.abort();
   assert.equal(await asked, undefined);
-  await using snap = await ask(path);
-  await assert.rejects(snap.verify({ signal: AbortSignal.abort() }), { name: 'AbortError' });
   await owner.close();
-  assert.equal(child.exitCode, null);
 });
 
 test('hundreds of commands one after another leave no descriptor behind', async (t) => {
-  const { path, child } = await live(t, 'hold');
+  const { path, child } = await shared();
   const descriptors = `/proc/${child.pid}/fd`;
   if (!existsSync(descriptors)) return t.skip('no /proc to count descriptors in');
   const command = async () => {
     await using snap = await ask(path);
-    assert.equal((await snap.tags()).size, 3);
+    assert.ok((await snap.tags()).has('step-0'));
   };
   for (let round = 0; round < 10; round++) await command();
   const before = readdirSync(descriptors).length;
@@ -432,8 +469,8 @@ test('a loop that looks for it is asked for a save, which is durable when that i
   await owner.close();
 });
 
-test('permissions of the socket of a store', async (t) => {
-  const { path } = await live(t, 'hold');
+test('permissions of the socket of a store', async () => {
+  const { path } = await shared();
   const socket = socketOf(path) as string;
   assert.equal(statSync(socket).mode & 0o777, 0o600);
   assert.equal(statSync(join(socket, '..')).mode & 0o777, 0o700);

@@ -4,13 +4,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { INTERNALS, type OpenOptions } from '../../src/api/options.js';
 import type { Internals } from '../../src/writer/thread.js';
 
 /** A fresh path for a store; whatever is there is removed after the test. */
-export function storePath(t: TestContext): string {
+export function storePath(t: { after(clean: () => unknown): void }): string {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return join(folder, 'store');
@@ -51,7 +50,7 @@ export function runProgram(name: string, args: string[]): Promise<Ended> {
   return ended(child);
 }
 
-export function ended(child: ChildProcess): Promise<Ended> {
+export function ended(child: ChildProcess, limitMs = 60_000): Promise<Ended> {
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (data) => {
@@ -60,7 +59,7 @@ export function ended(child: ChildProcess): Promise<Ended> {
   child.stderr?.on('data', (data) => {
     stderr += data;
   });
-  const guard = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  const guard = setTimeout(() => child.kill('SIGKILL'), limitMs);
   return new Promise((resolve) => {
     child.on('close', (code, signal) => {
       clearTimeout(guard);

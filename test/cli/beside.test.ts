@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ const BUSY_OWNER = fileURLToPath(new URL('./busy-owner.js', import.meta.url));
 async function busyOwner(
   directory: string,
 ): Promise<{ child: ChildProcess; stop(): Promise<number | null> }> {
-  const child = spawn(process.execPath, [BUSY_OWNER, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [BUSY_OWNER, directory], { stdio: ['ignore', 'pipe', 'ignore'] });
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   await new Promise((resolve, reject) => {
     child.stdout?.once('data', resolve);
@@ -53,6 +53,21 @@ test('tag, untag, forget and unforget say and do beside a program what they say 
     document<{ snapshots: { id: string; tags: string[] }[] }>(snap(['--store', path, 'ls', '--json']))
       .snapshots;
   assert.deepEqual(infos(directory), infos(alone));
+});
+
+test('damage that the program found when it opened the store is told beside it too', async (t) => {
+  const { directory } = await makeStore(join(scratch(t), 'store'));
+  rmSync(join(directory, 'clean.json'));
+  const pack = join(directory, 'packs', '00000001.pack');
+  const bytes = readFileSync(pack);
+  const at = bytes.indexOf('heat');
+  bytes[at] = (bytes[at] ?? 0) ^ 0x40;
+  writeFileSync(pack, bytes);
+  const owner = await busyOwner(directory);
+  t.after(() => owner.child.kill('SIGKILL'));
+  const { status, stdout, stderr } = snap(['--store', directory, 'tag', 'x', 'latest']);
+  assert.deepEqual([status, stdout.slice(0, 5)], [12, 'x is ']);
+  assert.match(stderr, /^snap: warning: pack 1, byte \d+: /);
 });
 
 /** What a command said, without the folder of its store and without ages. */

@@ -38,6 +38,7 @@ async function serve(t: TestContext, options: Partial<ServerOptions> = {}): Prom
   const server = await Server.start({
     store: STORE,
     directory: `/${randomBytes(8).toString('hex')}`,
+    damage: [],
     receive: (message) => taken.push(message),
     ...options,
   });
@@ -393,10 +394,14 @@ test('an answer that cannot be sent is an error to its client and no more', asyn
   assert.match(error?.message ?? '', /cannot hold a Buffer/);
 });
 
-test('warnings reach every client', async (t) => {
-  const { server } = await serve(t);
+test('warnings reach every client, and what is wrong with the store those that come later too', async (t) => {
+  const damage = [{ kind: 'damage', message: 'pack 1', pack: 1 }];
+  const { server } = await serve(t, { damage });
   const clients = [await RawClient.greeted(server.path, STORE), await RawClient.greeted(server.path, STORE)];
   const warning = { kind: 'damage', message: 'pack 3', pack: 3 };
   server.warn(warning);
-  for (const client of clients) assert.deepEqual((await client.next('warning')).warning, warning);
+  for (const client of clients) {
+    assert.deepEqual((await client.next('warning')).warning, damage[0]);
+    assert.deepEqual((await client.next('warning')).warning, warning);
+  }
 });

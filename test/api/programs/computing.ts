@@ -1,6 +1,6 @@
 /**
  * Owns a store and never yields until a file `<store>.stop` is there: no timer, no message and no signal handler of it
- * runs meanwhile. What it does between two looks for the file depends on `way`.
+ * runs meanwhile. It computes, just holds the thread, or saves all the time (so that its writer thread never yields).
  */
 import { existsSync } from 'node:fs';
 import { Snap } from '../../../src/index.js';
@@ -36,14 +36,20 @@ await new Promise(setImmediate);
 const cell = new Int32Array(new SharedArrayBuffer(4));
 let seen = owner.checkpoints;
 while (!existsSync(`${path}.stop`)) {
-  if (way === 'hold') Atomics.wait(cell, 0, 0, 20);
-  else for (let index = 0; index < 100_000; index++) state.u[index % 2000] = Math.sin(index + state.step);
-  const asked = owner.checkpoints !== seen;
-  seen = owner.checkpoints;
-  if (way === 'save' || (way === 'checkpoint' && asked)) {
-    await snap.save(state, { step: ++state.step, onBusy: 'coalesce' });
+  if (way === 'compute') for (let n = 0; n < 100_000; n++) state.u[n % 2000] = Math.sin(n + state.step);
+  else if (way === 'save') await save();
+  else Atomics.wait(cell, 0, 0, 20);
+  if (way === 'checkpoint' && owner.checkpoints !== seen) {
+    seen = owner.checkpoints;
+    await save();
   }
 }
+
+function save(): Promise<unknown> {
+  state.u[++state.step % 2000] = state.step;
+  return snap.save(state, { step: state.step });
+}
+
 await owner.detach(client);
 await snap.close();
 process.disconnect?.();
