@@ -12,17 +12,18 @@ const LISTED_RANGES = 3;
 
 const REGION_COLUMNS: readonly Column[] = [
   { title: 'region', least: 8 },
-  { title: 'kind', least: 8, drop: 1 },
+  { title: 'kind', drop: 2 },
   { title: 'size', align: 'right', drop: 3 },
   { title: 'differ', align: 'right' },
-  { title: 'where', least: 12, drop: 4 },
-  { title: 'largest difference', least: 16, drop: 2 },
+  { title: 'where', drop: 5 },
+  { title: 'largest difference', drop: 4 },
+  { title: 'a -> b', drop: 1 },
 ];
 
 const VALUE_COLUMNS: readonly Column[] = [
-  { title: 'value', least: 12 },
-  { title: 'a', least: 8 },
-  { title: 'b', least: 8 },
+  { title: 'value', least: 6, cutLast: true },
+  { title: 'a', least: 5 },
+  { title: 'b', least: 5 },
 ];
 
 export function describeDiff(diff: Diff, style: Style, now: number): string {
@@ -61,13 +62,22 @@ function regionRow({ path, change, a, b, content }: RegionDiff): string[] {
   const name = path === '' ? '(state)' : path;
   if (!a || !b) {
     const form = a ?? b;
-    return [name, form?.kind ?? '', formatBytes(form?.byteLength ?? 0), change, '', ''];
+    return [name, form?.kind ?? '', formatBytes(form?.byteLength ?? 0), change];
   }
   const kind = fromTo(a.kind, b.kind);
   const size = fromTo(formatBytes(a.byteLength), formatBytes(b.byteLength));
-  if (!content) return [name, kind, size, '0', '', ''];
-  const share = percent(content.changed / content.elements);
-  return [name, kind, size, `${content.changed} (${share})`, where(content), largest(content)];
+  if (!content) return [name, kind, size, '0'];
+  const { changed, elements, largest } = content;
+  const numbers = largest ? `${short(largest.a)} -> ${short(largest.b)}` : '';
+  return [
+    name,
+    kind,
+    size,
+    `${changed} (${percent(changed / elements)})`,
+    where(content),
+    largestText(content),
+    numbers,
+  ];
 }
 
 function fromTo(a: string, b: string): string {
@@ -82,11 +92,9 @@ function where({ ranges, runs, first, last }: Content): string {
   return ranges.map(({ start, end }) => (end - start === 1 ? `${start}` : `${start}-${end - 1}`)).join(', ');
 }
 
-function largest({ largest: found, incomparable }: Content): string {
-  const nan = incomparable > 0 ? `${incomparable} x NaN` : '';
-  if (!found) return nan;
-  const { index, difference, a, b } = found;
-  return `${short(difference)} at ${index}: ${short(a)} -> ${short(b)}${nan && `; ${nan}`}`;
+function largestText({ largest, incomparable }: Content): string {
+  const known = largest ? [`${short(largest.difference)} at ${largest.index}`] : [];
+  return [...known, ...(incomparable > 0 ? [`${incomparable} x NaN`] : [])].join('; ');
 }
 
 function valueRow({ path, count: length, a, b }: ValueDiff): string[] {

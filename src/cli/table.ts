@@ -14,6 +14,8 @@ export interface Column {
   align?: 'right';
   /** May be cut down to this many characters. */
   least?: number;
+  /** Only where cutting others is not enough. */
+  cutLast?: true;
   /** May be left out, lowest first. */
   drop?: number;
 }
@@ -97,16 +99,26 @@ function fit(
 /** Cuts the widest of the columns that may be cut until all fit; false where they cannot. */
 function cut(columns: readonly Column[], widths: (number | undefined)[], limit: number): boolean {
   for (let excess = totalOf(widths) - limit; excess > 0; excess--) {
-    let widest: number | undefined;
-    for (const [index, { least }] of columns.entries()) {
-      const width = widths[index];
-      if (least === undefined || width === undefined || width <= least) continue;
-      if (widest === undefined || width > (widths[widest] ?? 0)) widest = index;
-    }
+    const widest = widestOf(columns, widths, false) ?? widestOf(columns, widths, true);
     if (widest === undefined) return false;
     widths[widest] = (widths[widest] ?? 0) - 1;
   }
   return true;
+}
+
+/** The widest column that may be cut further, of those that are cut last or of the others. */
+function widestOf(
+  columns: readonly Column[],
+  widths: readonly (number | undefined)[],
+  last: boolean,
+): number | undefined {
+  let widest: number | undefined;
+  for (const [index, { least, cutLast = false }] of columns.entries()) {
+    const width = widths[index];
+    if (cutLast !== last || least === undefined || width === undefined || width <= least) continue;
+    if (widest === undefined || width > (widths[widest] ?? 0)) widest = index;
+  }
+  return widest;
 }
 
 function totalOf(widths: readonly (number | undefined)[]): number {

@@ -58,16 +58,17 @@ test('people read which elements and values changed', () => {
     ],
   );
   assert.deepEqual(cells(regions), [
-    ['region', 'kind', 'size', 'differ', 'where', 'largest difference'],
+    ['region', 'kind', 'size', 'differ', 'where', 'largest difference', 'a -> b'],
     [
       'u',
       'Float64Array',
       '781 KiB',
       '3 (< 0.1 %)',
       '10-11, 90000',
-      'Infinity at 11: 0 -> -Infinity; 1 x NaN',
+      'Infinity at 11; 1 x NaN',
+      '0 -> -Infinity',
     ],
-    ['big', 'BigInt64Array', '7.81 KiB', '1 (0.1 %)', '3', '5 at 3: 0 -> -5'],
+    ['big', 'BigInt64Array', '7.81 KiB', '1 (0.1 %)', '3', '5 at 3', '0 -> -5'],
     ['extra', 'Uint16Array', '7.81 KiB', 'added'],
   ]);
   assert.deepEqual(cells(values), [

@@ -212,10 +212,7 @@ test('people read where it was written and what', () => {
   assert.equal(stderr, '');
   const [line = '', table = ''] = stdout.split('\n\n');
   const count = documentIn(join(folder, to)).regions.length;
-  assert.match(
-    line,
-    new RegExp(`^${short(id)} \\(run main, step 7\\) was written to ${to}: ${count} arrays of `),
-  );
+  assert.match(line, new RegExp(`^wrote ${short(id)} \\(run main, step 7\\) to ${to}: ${count} arrays of `));
   const [title, ...listed] = rows({ status: 0, signal: null, stdout: table, stderr });
   assert.deepEqual(title, ['file', 'dtype', 'shape', 'size', 'region']);
   assert.ok(listed.some((row) => row.join('|') === 'grid/data.npy|<f8|20 x 30|4.69 KiB|grid.data'));
@@ -363,6 +360,6 @@ test('a state without arrays is its document', async (t) => {
   }
   const to = join(dirname(path), 'out');
   const { stdout } = snap(['--store', path, 'restore', 'latest', '--to', to]);
-  assert.match(stdout, /^[0-9a-f]{8} \(run main\) was written to .*out: state\.json\n$/);
+  assert.match(stdout, /^wrote [0-9a-f]{8} \(run main\) to .*out: state\.json\n$/);
   assert.deepEqual(documentIn(to).state, { step: 1 });
 });

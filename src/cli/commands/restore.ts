@@ -88,7 +88,7 @@ function describe(
   const arrays = files.length > 0 ? [`${count(files.length, 'array')} of ${formatBytes(bytes)}`] : [];
   if (format === 'npz') arrays[0] = `${ARCHIVE} with ${arrays[0] ?? 'no array'}`;
   const which = `${shortId(id)} (run ${printable(run)}${step === undefined ? '' : `, step ${step}`})`;
-  const line = `${which} was written to ${printable(to)}: ${[...arrays, DOCUMENT].join(' and ')}`;
+  const line = `wrote ${which} to ${printable(to)}: ${[...arrays, DOCUMENT].join(' and ')}`;
   return files.length === 0 ? line : `${line}\n\n${arrayTable(files, style)}`;
 }
 
