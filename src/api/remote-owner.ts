@@ -29,6 +29,8 @@ import {
 } from '../writer/remote.js';
 import type { OwnerStatus } from '../writer/status.js';
 
+export type { OwnerStatus };
+
 /** How long an owner has to say who it is. A running one answers within milliseconds, a stopped one never. */
 const WELCOME_MS = 3000;
 /** Signs of life that may be missing, of those sent every ALIVE_MS. */

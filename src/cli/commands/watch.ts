@@ -5,8 +5,8 @@
  */
 
 import type { Command } from 'commander';
+import type { OwnerStatus } from '../../api/remote-owner.js';
 import { formatBytes } from '../../base/sizes.js';
-import type { OwnerStatus } from '../../writer/status.js';
 import { parseLimit, parseSeconds } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
