@@ -683,7 +683,14 @@ export class Store {
   /** Packs and their sizes in bytes, by number. */
   packSizes(): Record<string, number> {
     const sizes: Record<string, number> = {};
-    for (const number of this.#packs.numbers()) sizes[number] = this.#packs.size(number);
+    for (const number of this.#packs.numbers()) {
+      try {
+        sizes[number] = this.#packs.size(number);
+      } catch (error) {
+        // Beside an owner that collects, one that was listed may be gone by now.
+        if (!this.readOnly || this.#packs.numbers().includes(number)) throw error;
+      }
+    }
     return sizes;
   }
 
@@ -736,13 +743,10 @@ export class Store {
   // ---- opening -----------------------------------------------------------------------------------
 
   async #start(options: StoreOptions): Promise<void> {
-    const seal = readSeal(this.#io, this.#layout, this.descriptor.uuid);
-    if (seal) this.#lastClose = { pack: seal.lastPack, end: seal.lastEnd, chain: chainOf(seal) };
-    if (this.readOnly) this.#seen = this.packSizes();
-    if (this.readOnly || options.simulated) {
-      await this.#rebuild(options.indexValues ?? memoryKeyValues(), !this.readOnly, options.onProgress);
-      if (this.readOnly) this.#tellOfDamage();
-      return;
+    if (this.readOnly) return this.refresh(options.onProgress);
+    const seal = this.#readSeal();
+    if (options.simulated) {
+      return this.#rebuild(options.indexValues ?? memoryKeyValues(), true, options.onProgress);
     }
     if (seal && !options.rebuild && sealHolds(this.#io, this.#layout, seal, this.packSizes())) {
       const values = await openLevel(this.#io, this.#layout.index, false).catch(() => undefined);
@@ -778,26 +782,26 @@ export class Store {
 
   /** For a reader: true where the packs are not what they were when it looked. */
   isOutdated(): boolean {
-    if (!this.readOnly) return false;
-    try {
-      return JSON.stringify(this.packSizes()) !== JSON.stringify(this.#seen);
-    } catch (error) {
-      // A pack that was listed is gone by now.
-      if (isSnapError(error, 'SNAP_CORRUPT')) return true;
-      throw error;
-    }
+    return this.readOnly && JSON.stringify(this.packSizes()) !== JSON.stringify(this.#seen);
   }
 
-  /** For a reader: looks at the packs anew, as they are now. */
-  async refresh(): Promise<void> {
+  /** What the last clean close left, which the packs have to agree with. */
+  #readSeal(): CleanState | undefined {
+    const seal = readSeal(this.#io, this.#layout, this.descriptor.uuid);
+    this.#lastClose = seal && { pack: seal.lastPack, end: seal.lastEnd, chain: chainOf(seal) };
+    return seal;
+  }
+
+  /** For a reader: looks at the packs as they are now, again and again where the owner takes some away meanwhile. */
+  async refresh(onProgress?: StoreOptions['onProgress']): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       this.#packs.close();
       // By number first: one of them may be gone before its size is known.
       this.#seen = Object.fromEntries(this.#packs.numbers().map((number) => [number, 0]));
       try {
         this.#seen = this.packSizes();
-        this.#lastClose = undefined;
-        await this.#rebuild(memoryKeyValues(), false);
+        this.#readSeal();
+        await this.#rebuild(memoryKeyValues(), false, onProgress);
         if (!this.isOvertaken()) break;
       } catch (error) {
         if (attempt === MOST_REFRESHES || !this.isOvertaken()) throw error;
