@@ -12,9 +12,14 @@ export function reading<T>(context: Context, work: (snap: Snap) => Promise<T>): 
   return using(context, storeOf(context), { readOnly: true }, work);
 }
 
+/** Plans what an owner would do: asks the one there is, who knows what is in use; else looks without a lock. */
+export function planning<T>(context: Context, work: (snap: Snap) => Promise<T>): Promise<T> {
+  return using(context, storeOf(context), { readOnly: true, ask: true }, work);
+}
+
 /** Becomes the owner for as long as the work takes; where another process is, asks that to do it. */
 export function writing<T>(context: Context, work: (snap: Snap) => Promise<T>): Promise<T> {
-  return using(context, storeOf(context), { readOnly: false }, work);
+  return using(context, storeOf(context), { readOnly: false, ask: true }, work);
 }
 
 /** Works on the folder of a store that need not be one that can be opened. */
@@ -46,13 +51,19 @@ export function storeOf(context: Context): string {
   );
 }
 
+interface Access {
+  readOnly: boolean;
+  /** Where another process owns the store, ask it. */
+  ask?: boolean;
+}
+
 async function using<T>(
   { signal }: Context,
   directory: string,
-  { readOnly }: { readOnly: boolean },
+  access: Access,
   work: (snap: Snap) => Promise<T>,
 ): Promise<T> {
-  const snap = await open(directory, readOnly, signal);
+  const snap = await open(directory, access, signal);
   let result: T;
   try {
     result = await work(snap);
@@ -65,13 +76,13 @@ async function using<T>(
   return result;
 }
 
-async function open(directory: string, readOnly: boolean, signal: AbortSignal): Promise<Snap> {
+async function open(directory: string, { readOnly, ask }: Access, signal: AbortSignal): Promise<Snap> {
   // Loaded late: help and wrong usage need none of it, and it takes most of the time that they took.
   const [{ Snap }, { ASK_OWNER }] = await Promise.all([import('../index.js'), import('../api/options.js')]);
-  const beside = readOnly ? { readOnly } : { [ASK_OWNER]: true };
+  const asking = ask ? { [ASK_OWNER]: true } : {};
   try {
     // No command here writes chunks, so none needs to hear that zstd is missing.
-    return await Snap.open(directory, { create: false, compression: false, signal, ...beside });
+    return await Snap.open(directory, { create: false, readOnly, compression: false, signal, ...asking });
   } catch (error) {
     throw saysNoStore(error, directory) ? noStoreAt(directory, error) : error;
   }

@@ -6,6 +6,7 @@ import { addCheckpoint } from './commands/checkpoint.js';
 import { addCompletion } from './commands/completion.js';
 import { addDiff } from './commands/diff.js';
 import { addForget } from './commands/forget.js';
+import { addGc } from './commands/gc.js';
 import { addLs } from './commands/ls.js';
 import { addRepair } from './commands/repair.js';
 import { addRestore } from './commands/restore.js';
@@ -44,6 +45,7 @@ const ADDITIONS = [
   addDiff,
   addForget,
   addUnforget,
+  addGc,
   addVerify,
   addRepair,
   addWatch,

@@ -27,6 +27,17 @@ export async function resolveRef(snap: Snap, ref: string, run: string | undefine
   }
 }
 
+/** A run that never was is most likely mistyped: SNAP_NOT_FOUND, naming those there are. */
+export async function checkRunExists(snap: Snap, run: string): Promise<void> {
+  const runs = new Set<string>();
+  for await (const info of snap.list({ forgotten: true })) {
+    if (info.run === run) return;
+    runs.add(info.run);
+  }
+  const others = runs.size > 0 ? `runs in this store: ${[...runs].join(', ')}` : 'the store is empty';
+  throw new SnapError('SNAP_NOT_FOUND', `there is no run ${run}; ${others}`);
+}
+
 function stepOf(ref: string): number | undefined {
   const match = /^step:(-?\d+)$/.exec(ref);
   const step = Number(match?.[1]);

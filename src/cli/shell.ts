@@ -6,7 +6,7 @@ import { printable } from './words.js';
 /** `snap WORDS`, for the same store that this invocation named. */
 export function commandLine({ store }: Context, ...words: string[]): string {
   const start = store === undefined ? ['snap'] : ['snap', '--store', store];
-  return [...start, ...words].map(quoted).join(' ');
+  return [...start, ...words].map(shellWord).join(' ');
 }
 
 /** Command lines and what each is for, as lines of a list. */
@@ -15,7 +15,8 @@ export function commandList(entries: readonly (readonly [line: string, meaning: 
   return entries.map(([line, meaning]) => `  ${line.padEnd(width)}   ${meaning}`);
 }
 
-function quoted(word: string): string {
+/** A word as a shell takes it. */
+export function shellWord(word: string): string {
   const safe = printable(word);
   return /^[\w@%+=:,./~-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`;
 }

@@ -49,6 +49,8 @@ export interface GcFindings {
   unmatched: string[];
   /** Present where the policy limits bytes: what is kept, and whether that is within the limit. */
   limit: { maxBytes: number; bytes: number; reached: boolean } | undefined;
+  /** What the plan drops is gone for good: false in a dry run, and where it was stopped before. */
+  collected: boolean;
   /** Of the packs that were retired, or would be. */
   packs: number;
   repackedPacks: number;
@@ -86,11 +88,19 @@ interface Weighed {
   deadBytes: number;
 }
 
+/** What a step of sweeping goes by. */
+interface Step {
+  marks: Marks;
+  condemnedTo: Place;
+  progress: GcProgress;
+}
+
 export class Gc {
   readonly findings: GcFindings = {
     snapshots: [],
     unmatched: [],
     limit: undefined,
+    collected: false,
     packs: 0,
     repackedPacks: 0,
     freedBytes: 0,
@@ -121,6 +131,7 @@ export class Gc {
       return;
     }
     await this.#collect(dropped);
+    this.findings.collected = true;
     const condemnedTo = this.#store.condemn(marks);
     try {
       const weighed = yield* this.#weigh(marks, condemnedTo, new Map());
@@ -238,27 +249,23 @@ export class Gc {
       .sort((a, b) => a.heldBytes / a.size - b.heldBytes / b.size);
     for (const one of weighed) if (!isWorthwhile(one)) this.findings.garbageBytes += one.deadBytes;
     for (let at = 0; at < dead.length; at += RETIRED_AT_ONCE) {
-      yield { phase: 'free', done: at, total: dead.length };
-      yield* this.#retireUndamaged(dead.slice(at, at + RETIRED_AT_ONCE), marks, condemnedTo);
+      const step: Step = { marks, condemnedTo, progress: { phase: 'free', done: at, total: dead.length } };
+      yield* this.#retireUndamaged(dead.slice(at, at + RETIRED_AT_ONCE), step);
     }
     for (const [done, one] of sparse.entries()) {
-      yield { phase: 'repack', done, total: sparse.length };
-      yield* this.#retireUndamaged([one], marks, condemnedTo);
+      const step: Step = { marks, condemnedTo, progress: { phase: 'repack', done, total: sparse.length } };
+      yield* this.#retireUndamaged([one], step);
     }
   }
 
   /** Leaves packs with damage where they are: perhaps somebody can still make something of it. */
-  async *#retireUndamaged(
-    group: readonly Weighed[],
-    marks: Marks,
-    condemnedTo: Place,
-  ): AsyncGenerator<GcProgress> {
+  async *#retireUndamaged(group: readonly Weighed[], step: Step): AsyncGenerator<GcProgress> {
     try {
-      yield* this.#retire(group, marks, condemnedTo);
+      yield* this.#retire(group, step);
     } catch (error) {
       if (!isSnapError(error, 'SNAP_CORRUPT')) throw error;
       if (group.length > 1) {
-        for (const one of group) yield* this.#retireUndamaged([one], marks, condemnedTo);
+        for (const one of group) yield* this.#retireUndamaged([one], step);
         return;
       }
       for (const { pack, deadBytes } of group) {
@@ -269,9 +276,12 @@ export class Gc {
     }
   }
 
-  async *#retire(group: readonly Weighed[], marks: Marks, condemnedTo: Place): AsyncGenerator<GcProgress> {
+  async *#retire(
+    group: readonly Weighed[],
+    { marks, condemnedTo, progress }: Step,
+  ): AsyncGenerator<GcProgress> {
+    yield progress;
     const store = this.#store;
-    const progress: GcProgress = { phase: 'repack', done: 0, total: group.length };
     const evacuation = store.evacuation((id, { pack, offset }) => {
       return marks.has(id) || (pack === condemnedTo.pack && offset >= condemnedTo.offset);
     });

@@ -22,6 +22,7 @@ export interface GcReport extends GcFindings {
   /** False where time ran out or it was stopped: what is still there is found by the next one. */
   complete: boolean;
   kept: number;
+  /** How many snapshots went, or with `dryRun` would. */
   dropped: number;
   seconds: number;
 }
@@ -43,13 +44,14 @@ export async function* gcJob(store: Store, context: JobContext, args: unknown[])
     }
     yield progress satisfies GcProgress;
   }
-  const kept = gc.findings.snapshots.filter(({ keep }) => keep).length;
+  const { snapshots, collected } = gc.findings;
+  const dropped = collected || request.dryRun ? snapshots.filter(({ keep }) => !keep).length : 0;
   return {
     ...gc.findings,
     dryRun: request.dryRun,
     complete,
-    kept,
-    dropped: gc.findings.snapshots.length - kept,
+    kept: snapshots.length - dropped,
+    dropped,
     seconds: (performance.now() - began) / 1000,
   } satisfies GcReport;
 }

@@ -14,6 +14,7 @@ const COMMANDS = [
   'diff',
   'forget',
   'unforget',
+  'gc',
   'verify',
   'repair',
   'watch',
@@ -96,7 +97,7 @@ test('help of every command has examples and its exit statuses', () => {
     assert.match(asked.stdout, /\nExit status:\n {4}0 {2}done\n/);
     assert.match(asked.stdout, /--store <DIR>/);
     const locks = /\n {3}11 {2}locked/.test(asked.stdout);
-    assert.equal(locks, ['tag', 'untag', 'forget', 'unforget', 'repair'].includes(command), command);
+    assert.equal(locks, ['tag', 'untag', 'forget', 'unforget', 'gc', 'repair'].includes(command), command);
   }
 });
 

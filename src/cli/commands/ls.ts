@@ -1,7 +1,6 @@
 /** `snap ls`: the snapshots, newest first. */
 
 import type { Command } from 'commander';
-import { SnapError } from '../../base/errors.js';
 import type { ListFilter, Snap, SnapshotInfo } from '../../index.js';
 import { parseLimit, RUN_OPTION } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
@@ -11,6 +10,7 @@ import { epilogue, READING } from '../help.js';
 import { snapshotJson } from '../json.js';
 import { snapshotTable } from '../listing.js';
 import { reading } from '../open-store.js';
+import { checkRunExists } from '../refs.js';
 import { count } from '../words.js';
 
 interface Options {
@@ -58,16 +58,9 @@ async function ls(context: Context, options: Options): Promise<ExitStatus> {
 
 /** Why a list is empty; a run that never was is an error, as it is most likely mistyped. */
 async function whyNothing(snap: Snap, { run }: Options): Promise<string> {
-  const runs = new Set<string>();
+  if (run !== undefined) await checkRunExists(snap, run);
   let forgotten = 0;
-  for await (const info of snap.list({ forgotten: true })) {
-    runs.add(info.run);
-    if (run === undefined || info.run === run) forgotten++;
-  }
-  if (run !== undefined && !runs.has(run)) {
-    const others = runs.size > 0 ? `runs in this store: ${[...runs].join(', ')}` : 'the store is empty';
-    throw new SnapError('SNAP_NOT_FOUND', `there is no run ${run}; ${others}`);
-  }
+  for await (const _ of snap.list({ forgotten: true, ...(run !== undefined && { run }) })) forgotten++;
   if (forgotten === 0) return 'no snapshots yet';
   return `no snapshots but ${count(forgotten, 'forgotten one')}: snap ls --forgotten`;
 }
