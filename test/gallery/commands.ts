@@ -46,11 +46,12 @@ export function plain({ data, talk }: Said, { directory, ids }: GalleryStore): s
   return text.replaceAll(directory, '/data/checkpoints');
 }
 
-/** Without what differs from one Node or machine to the next: places in packs, sizes, the width of columns. */
+/** Without what differs from one Node or machine to the next: places in packs, sizes, how much a repair wrote. */
 export function masked(text: string): string[] {
   return text
     .replaceAll(/[\d.]+ (B|KiB|MiB)\b/g, 'SIZE')
     .replaceAll(/\b\d{4,}\b/g, 'PLACE')
+    .replaceAll(/\d+ records?\b/g, 'RECORDS')
     .split('\n')
     .map((line) => line.trim().replaceAll(/ {2,}/g, '  '));
 }
