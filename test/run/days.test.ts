@@ -48,9 +48,11 @@ test('24 days under keep, looked at and tended all the while', async (t) => {
   const commands: string[][] = [
     ['ls'],
     ['watch', '--count', '1'],
+    ['gc'],
     ['verify', '--read-data'],
     ['diff', 'latest', 'latest'],
     ['stats'],
+    ['gc', '--keep-last', '2', '--dry-run'],
     ['restore', 'latest', '--to', 'out', '--force'],
     ['tag', 'looked-at', 'latest'],
   ];
