@@ -1,5 +1,5 @@
 /**
- * A program that is going to be killed: saves, tags, forgets, restores, closes and reopens, and tells its parent
+ * A program that is going to be killed: saves, tags, forgets, collects, restores, closes and reopens, and tells its parent
  * what it was promised, as soon as it was promised.
  */
 
@@ -21,6 +21,16 @@ const reported = (message: Report) =>
   new Promise((resolve) => process.send?.(message, undefined, {}, resolve));
 const open = () => Snap.open(path, { [INTERNALS]: { packBytes: 300_000 } });
 
+/** It was restored, forgotten and collected before. */
+function ignoreGone(error: { code?: string }): void {
+  if (error.code !== 'SNAP_NOT_FOUND') throw error;
+}
+
+function ignoreClosed(error: { code?: string }): void {
+  if (error.code !== 'SNAP_CLOSED') report({ type: 'wrong', what: `gc: ${String(error)}` });
+}
+
+let collecting: Promise<unknown> | undefined;
 let snap = await open();
 let state = await snap.resume(() => initial(Number(seedText)));
 if (!isWhole(state)) report({ type: 'wrong', what: `resumed a torn state at step ${state.step}` });
@@ -55,5 +65,15 @@ for (;;) {
     await snap.forget(id);
     await snap.unforget(id);
     report({ type: 'unforgotten', id });
+  } else if (choice > 0.8 && known.length > 10) {
+    // What is forgotten goes for good, while saving goes on.
+    for (const { id } of known.splice(0, 5)) {
+      await reported({ type: 'forgotten', id });
+      await snap.forget(id).catch(ignoreGone);
+    }
+    collecting ??= snap.gc().finally(() => {
+      collecting = undefined;
+    });
+    collecting.catch(ignoreClosed);
   }
 }
