@@ -3,8 +3,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration, parseSize } from '../base/units.js';
 import type { RetentionPolicy } from '../index.js';
-import { parsePolicy } from '../store/retention-policy.js';
-import { compileGlob } from '../store/retention-tags.js';
 
 export interface PolicyOptions {
   keepLast?: number;
@@ -39,7 +37,10 @@ export function addPolicyOptions(command: Command): Command {
 }
 
 /** Undefined where no option says what to keep. What cannot be a policy is wrong usage of the command. */
-export function policyOf(options: PolicyOptions, command: Command): RetentionPolicy | undefined {
+export async function policyOf(
+  options: PolicyOptions,
+  command: Command,
+): Promise<RetentionPolicy | undefined> {
   const { keepLast, keepEvery, keepWithin, keepHourly, keepDaily, keepWeekly, keepTag, maxBytes } = options;
   const policy: RetentionPolicy = {
     last: keepLast,
@@ -52,11 +53,18 @@ export function policyOf(options: PolicyOptions, command: Command): RetentionPol
     maxBytes,
   };
   if (Object.values(policy).every((rule) => rule === undefined)) return undefined;
+  // Loaded late, as the library is.
+  const { checkGc } = await import('../api/options.js');
   try {
-    return parsePolicy(policy);
+    return checkGc(policy, {}).policy;
   } catch (error) {
-    return command.error(error instanceof Error ? error.message : String(error));
+    // The library calls the globs by another name.
+    return command.error(messageOf(error).replace(/^tags /, '--keep-tag '));
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Of two values of one option nobody knows which is meant. */
@@ -88,22 +96,18 @@ function parseBytes(text: string): number {
 }
 
 function above0(text: string, parse: (text: string) => number, right: string): number {
-  const value = told(() => parse(text));
+  let value: number;
+  try {
+    value = parse(text);
+  } catch (error) {
+    // It says how the right form goes.
+    throw new InvalidArgumentError(messageOf(error));
+  }
   if (value > 0) return value;
   throw new InvalidArgumentError(right);
 }
 
 function parseGlobs(text: string, previous: readonly string[] = []): string[] {
-  if (text === '') throw new InvalidArgumentError("It takes a glob, as in 'good-*'.");
-  told(() => compileGlob(text));
-  return [...previous, text];
-}
-
-/** What the library says of a mistyped value, it says with the right form. */
-function told<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-  }
+  if (text !== '') return [...previous, text];
+  throw new InvalidArgumentError("It takes a glob, as in 'good-*'.");
 }

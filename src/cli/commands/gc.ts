@@ -61,10 +61,9 @@ export function addGc(program: Command, perform: Perform): void {
     .option('--force', 'also where nothing would be left, or a GLOB matches no tag')
     .option('--max-seconds <S>', 'end after so long; the next gc goes on from there', parseSeconds)
     .addHelpText('after', epilogue(EXAMPLES, WRITING_SEVERAL))
-    .action((options: Options) => {
-      const policy = policyOf(options, command);
-      return perform((context) => gc(context, options, policy));
-    });
+    .action((options: Options) =>
+      perform(async (context) => gc(context, options, await policyOf(options, command))),
+    );
 }
 
 function gc(context: Context, options: Options, policy: RetentionPolicy | undefined): Promise<ExitStatus> {
