@@ -332,13 +332,8 @@ class Recovery {
     const lastNumber = () => spans.at(-1)?.commit?.number ?? 0;
     while (next !== undefined && lastNumber() >= next) spans.pop();
     const last = spans.at(-1);
-    if (
-      last &&
-      last.end > certain &&
-      lastNumber() + 1 !== next &&
-      !spanIsWhole(this.#packs, number, scan, last)
-    )
-      spans.pop();
+    const mayBeTorn = last && last.end > certain && lastNumber() + 1 !== next;
+    if (mayBeTorn && !spanIsWhole(this.#packs, number, scan, last)) spans.pop();
     return spans.length < before;
   }
 

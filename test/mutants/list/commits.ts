@@ -261,9 +261,9 @@ export const commits: readonly Mutant[] = [
     name: 'footer-without-notes',
     breaks: 'a footer lists every record',
     file: 'store/pack-writer.ts',
-    find: 'list.push({ id: header.id, location: locationOf(header) });',
+    find: '(isContent(header.type) ? content : others).add(header.id, header);',
     replace:
-      'if (header.type !== RecordType.forget) list.push({ id: header.id, location: locationOf(header) });',
+      'if (header.type !== RecordType.forget) (isContent(header.type) ? content : others).add(header.id, header);',
     tests: ['store/metamorphic'],
   },
   {

@@ -10,8 +10,8 @@ export const verifying: readonly Mutant[] = [
     name: 'data-not-read',
     breaks: 'a verification with data reads the data',
     file: 'store/verify.ts',
-    find: 'if (isContent) reader.readLocated(id, locationOf(header));',
-    replace: 'if (isContent) locationOf(header);',
+    find: 'if (isContent(header.type)) reader.readLocated(id, locationOf(header));',
+    replace: 'if (isContent(header.type)) locationOf(header);',
     tests: [API],
   },
   {
