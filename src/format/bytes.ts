@@ -13,7 +13,7 @@ export class ByteWriter {
   #length = 0;
 
   constructor(capacity = 256) {
-    this.#buffer = Buffer.allocUnsafeSlow(capacity);
+    this.#buffer = Buffer.allocUnsafe(capacity);
   }
 
   /** A copy of what was written. */

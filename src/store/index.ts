@@ -55,6 +55,9 @@ export class Index {
   /** LevelDB, once it was given up. */
   #givenUp: KeyValues | undefined;
   #loaded: Change[] = [];
+  /** Once somebody asked. */
+  #tagNames: TagNames | undefined;
+  #tagChanges = 0;
   /** Applied and not yet written: newest first in `#pending`, being written in `#writing`. */
   #pending = new Map<string, Change>();
   #writing: Map<string, Change> = new Map();
@@ -167,6 +170,16 @@ export class Index {
     }
   }
 
+  /** The tags of every snapshot that has any. Gathered once and then kept: listing asks again and again. */
+  async tagNames(): Promise<TagNames> {
+    if (this.#tagNames) return this.#tagNames;
+    const gathered: TagNames = new Map();
+    const changes = this.#tagChanges;
+    for await (const { name, snapshot } of this.tags()) addName(gathered, snapshot, name);
+    if (changes === this.#tagChanges) this.#tagNames = gathered;
+    return gathered;
+  }
+
   /** At most `limit` ids that begin with these hexadecimal digits. */
   async idsWithPrefix(digits: string, limit: number): Promise<SnapshotId[]> {
     const found = await collect(this.#range(keys.idPrefixRange(digits), false, limit));
@@ -210,8 +223,16 @@ export class Index {
 
   #applyTag(payload: Buffer): void {
     const { name, snapshot } = decodeTag(payload);
+    this.#tagChanges++;
+    if (this.#tagNames) this.#moveTag(this.#tagNames, name, snapshot);
     const key = keys.tagKey(name);
     this.#put(key, snapshot && keys.encodeSnapshotId(key, snapshot));
+  }
+
+  #moveTag(names: TagNames, name: string, to: SnapshotId | undefined): void {
+    const from = this.tag(name);
+    if (from) names.get(from)?.delete(name);
+    if (to) addName(names, to, name);
   }
 
   #applyGc(location: Location, payload: Buffer): void {
@@ -316,6 +337,15 @@ export class Index {
     this.#values = undefined;
     this.#substitute.needed(reason);
   }
+}
+
+/** Tags by the snapshot they point at. */
+export type TagNames = Map<SnapshotId, Set<string>>;
+
+function addName(names: TagNames, snapshot: SnapshotId, name: string): void {
+  const known = names.get(snapshot);
+  if (known) known.add(name);
+  else names.set(snapshot, new Set([name]));
 }
 
 interface Found {

@@ -89,34 +89,42 @@ export async function openLevel(io: Io, folder: string, create: boolean): Promis
   };
 }
 
-/** Keeps everything in memory, to begin with `entries`; gone when closed. */
+/**
+ * Keeps everything in memory, to begin with `entries`; gone when closed. As latin-1 strings, a character a byte: they
+ * sort like the bytes, and take a third of what buffers do.
+ */
 export function memoryKeyValues(entries: Batch = new Map()): KeyValues {
-  const values = new Map(entries);
+  const values = new Map<string, string | undefined>();
   /** Keys in order, removed ones too, and those that came since. */
-  let sorted: Buffer[] = [];
-  let added = Array.from(values.values(), ({ key }) => key);
+  let sorted: string[] = [];
+  let added: string[] = [];
+  function put(name: string, value: Buffer | undefined): void {
+    if (!values.has(name)) added.push(name);
+    values.set(name, value?.toString('latin1'));
+  }
+  function get(name: string): Buffer | undefined {
+    const value = values.get(name);
+    return value === undefined ? undefined : Buffer.from(value, 'latin1');
+  }
+  for (const [name, { value }] of entries) put(name, value);
   return {
-    get: (key) => values.get(key.toString('latin1'))?.value,
+    get: (key) => get(key.toString('latin1')),
     async write(changes) {
-      for (const change of changes) {
-        const name = change.key.toString('latin1');
-        if (!values.has(name)) added.push(change.key);
-        values.set(name, change);
-      }
+      for (const { key, value } of changes) put(key.toString('latin1'), value);
     },
     async *range(from, to, reverse, limit) {
-      if (added.length > 0) sorted = merged(sorted, added.sort(Buffer.compare));
+      if (added.length > 0) sorted = merged(sorted, added.sort(byCodeUnits));
       added = [];
       const keys = sorted;
-      const start = positionOf(keys, from);
-      const end = positionOf(keys, to);
+      const start = positionOf(keys, from.toString('latin1'));
+      const end = positionOf(keys, to.toString('latin1'));
       let left = limit;
       for (let done = 0; done < end - start && left !== 0; done++) {
-        const key = keys[reverse ? end - 1 - done : start + done] as Buffer;
-        const value = values.get(key.toString('latin1'))?.value;
+        const name = keys[reverse ? end - 1 - done : start + done] as string;
+        const value = get(name);
         if (!value) continue;
         left--;
-        yield [key, value];
+        yield [Buffer.from(name, 'latin1'), value];
       }
     },
     async complete() {},
@@ -126,25 +134,29 @@ export function memoryKeyValues(entries: Batch = new Map()): KeyValues {
   };
 }
 
+function byCodeUnits(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 /** Index of the first key that is not below `bound`. */
-function positionOf(keys: readonly Buffer[], bound: Buffer): number {
+function positionOf(keys: readonly string[], bound: string): number {
   let low = 0;
   let high = keys.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((keys[middle] as Buffer).compare(bound) < 0) low = middle + 1;
+    if ((keys[middle] as string) < bound) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-function merged(a: readonly Buffer[], b: readonly Buffer[]): Buffer[] {
-  const all: Buffer[] = [];
+function merged(a: readonly string[], b: readonly string[]): string[] {
+  const all: string[] = [];
   let next = 0;
   for (const key of a) {
-    for (; next < b.length && (b[next] as Buffer).compare(key) < 0; next++) all.push(b[next] as Buffer);
+    for (; next < b.length && (b[next] as string) < key; next++) all.push(b[next] as string);
     all.push(key);
   }
-  for (; next < b.length; next++) all.push(b[next] as Buffer);
+  for (; next < b.length; next++) all.push(b[next] as string);
   return all;
 }

@@ -30,6 +30,8 @@ import { type Layout, packNumber } from './layout.js';
 
 /** Packs kept open for reading at once. */
 const OPEN_FILES = 32;
+/** Manifests and notes are hardly ever larger: they take one read. */
+const SMALL_RECORD_BYTES = 4 * KiB;
 /** Read ahead of a scan: a few hundred small records, or the header of the next large one. */
 const SCAN_BYTES = 256 * KiB;
 
@@ -145,9 +147,18 @@ export class Packs {
 
   /** Header and payload of the record at an offset, or undefined where there is none that verifies. */
   readRecord(pack: number, offset: number): { header: RecordHeader; payload: Buffer } | undefined {
-    const header = this.headerAt(pack, offset);
+    if (!Number.isSafeInteger(offset)) return undefined;
+    const bytes = this.#scratch.subarray(0, SMALL_RECORD_BYTES);
+    const length = this.#read(pack, bytes, offset);
+    const header = decodeHeader(bytes.subarray(0, length), 0);
+    if (typeof header === 'string' || !isAt(header, pack, offset)) return undefined;
+    const end = HEADER_BYTES + header.storedLength;
+    if (end <= length) {
+      const payload = Buffer.from(bytes.subarray(HEADER_BYTES, end));
+      return checkMatches(header, payload) ? { header, payload } : undefined;
+    }
     // A length is believed only as far as the file goes, before anything is allocated.
-    if (!header || offset + HEADER_BYTES + header.storedLength > this.size(pack)) return undefined;
+    if (offset + end > this.size(pack)) return undefined;
     const payload = Buffer.allocUnsafeSlow(header.storedLength);
     if (this.#read(pack, payload, offset + HEADER_BYTES) !== payload.length) return undefined;
     return checkMatches(header, payload) ? { header, payload } : undefined;

@@ -254,6 +254,11 @@ export class Store {
     return this.#index.tag(name);
   }
 
+  /** The tags of every snapshot that has any; not to be changed. */
+  tagNames(): Promise<ReadonlyMap<SnapshotId, ReadonlySet<string>>> {
+    return this.#index.tagNames();
+  }
+
   tags(): AsyncGenerator<{ name: string; snapshot: SnapshotId }> {
     return this.#index.tags();
   }

@@ -259,13 +259,12 @@ export function verification(
     const manifests = findings.damage.filter(({ costs }) => costs === 'snapshot');
     const unlisted = new Set(manifests.map(placeOf));
     for await (const summary of store.summaries()) {
+      if (summaries.length % STEP === 0) yield { phase: 'snapshots', done: 0, total: summaries.length };
       unlisted.delete(placeOf(summary.manifest));
       // What was forgotten waits for gc: nobody misses it.
       if (!summary.forgotten) summaries.push(summary);
     }
-    const tags = new Map<string, string[]>();
-    for await (const { name, snapshot } of store.tags())
-      tags.set(snapshot, [...(tags.get(snapshot) ?? []), name]);
+    const tags = await store.tagNames();
     findings.unlisted = unlisted.size;
     for (const [done, summary] of summaries.entries()) {
       yield { phase: 'snapshots', done, total: summaries.length };
@@ -273,7 +272,7 @@ export function verification(
       findings.snapshots++;
       if (parts.length === 0) continue;
       const { id, run, step } = summary;
-      findings.damagedSnapshots.push({ id, run, step, tags: tags.get(id) ?? [], parts });
+      findings.damagedSnapshots.push({ id, run, step, tags: [...(tags.get(id) ?? [])], parts });
     }
   }
 

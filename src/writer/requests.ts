@@ -108,13 +108,13 @@ export const requests = {
 
   /** A page of infos, newest first; `below` is the cursor that the page before returned. */
   async list(store: Store, _client: Client, filter: ListFilter, below?: number) {
-    const tags = await tagsBySnapshot(store);
+    const tags = await store.tagNames();
     const infos: SnapshotInfo[] = [];
     let meta = 0;
     for await (const summary of store.summaries(filter.run, below)) {
       if (summary.forgotten && !filter.forgotten) continue;
       const manifest = manifestIfReadable(store, summary);
-      if (manifest) infos.push(infoOf(summary, manifest, tags.get(summary.id) ?? []));
+      if (manifest) infos.push(infoOf(summary, manifest, [...(tags.get(summary.id) ?? [])]));
       meta += manifest?.meta.length ?? 0;
       if (infos.length === PAGE || meta > PAGE_META) return { infos, below: summary.sequence };
     }
@@ -297,18 +297,8 @@ function regionInfo({
 }
 
 export async function describe(store: Store, summary: Summary, manifest: Manifest): Promise<SnapshotInfo> {
-  const tags = await tagsBySnapshot(store);
-  return infoOf(summary, manifest, tags.get(summary.id) ?? []);
-}
-
-async function tagsBySnapshot(store: Store): Promise<Map<string, string[]>> {
-  const tags = new Map<string, string[]>();
-  for await (const { name, snapshot } of store.tags()) {
-    const names = tags.get(snapshot);
-    if (names) names.push(name);
-    else tags.set(snapshot, [name]);
-  }
-  return tags;
+  const tags = await store.tagNames();
+  return infoOf(summary, manifest, [...(tags.get(summary.id) ?? [])]);
 }
 
 export function manifestOf(store: Store, summary: Summary): Manifest {

@@ -96,6 +96,10 @@ async function answersOf(index: Index): Promise<unknown> {
     byRun: await Promise.all(NAMES.map((run) => all(index.summaries(run)))),
     byRunBelow: await Promise.all(NAMES.map((run) => all(index.summaries(run, 5)))),
     tags: await all(index.tags()),
+    tagNames: [...(await index.tagNames())]
+      .map(([id, names]) => [id, ...[...names].sort()])
+      .filter(([, ...names]) => names.length > 0)
+      .sort(),
     tagged: NAMES.map((tag) => index.tag(tag)),
     byId: Array.from({ length: 13 }, (_, id) => index.byId(idOf(id))),
     located: Array.from({ length: 13 }, (_, id) => index.locate(asChunkId(Buffer.alloc(32, id)))),
@@ -113,7 +117,8 @@ test('LevelDB and memory give the same answers and hold the same keys', async ()
       const level = await openLevel(realIo, join(folder, `${++stores}`), true);
       const memory = memoryKeyValues();
       const [first, second] = [new Index(level, unexpected), new Index(memory, unexpected)];
-      // One flushes after every record, the other at the end.
+      // One flushes after every record, and has told its tags before; the other does so at the end.
+      await first.tagNames();
       for (const one of records) {
         first.apply(one);
         await first.flush();
