@@ -3,8 +3,9 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { SnapError } from '../../src/base/errors.js';
 import type { RegionKind } from '../../src/format/kinds.js';
-import { StateDocument, wordsOf } from '../../src/state/index.js';
+import { compareSkeletons, StateDocument, wordsOf } from '../../src/state/index.js';
 import { budget } from '../support/budget.js';
 import { fromJson, type StateJson } from '../support/from-json.js';
 import { build, CLASSES, graphSpec, Secret } from './graph-arbitrary.js';
@@ -230,6 +231,34 @@ test('a part of a state: what was asked for, and what leads there', () => {
     'nope',
     /nothing at/,
   );
+});
+
+test('of a damaged skeleton the document is a typed error or valid JSON, and comparing it ends', () => {
+  let valid = 0;
+  const change = fc.tuple(fc.nat(), fc.nat({ max: 255 }));
+  fc.assert(
+    fc.property(graphSpec, fc.array(change, { minLength: 1, maxLength: 4 }), (specs, changes) => {
+      const { skeleton } = save(build(specs), CLASSES);
+      const damaged = skeleton.slice();
+      for (const [at, byte] of changes) damaged[at % damaged.length] = byte;
+      try {
+        const document = new StateDocument(damaged);
+        const regions = document.regions.map((_, index) => ({
+          file: `${index}.bin`,
+          kind: 'bytes' as const,
+          shape: [1],
+        }));
+        JSON.parse([...document.text({}, regions)].join(''));
+        compareSkeletons(skeleton, damaged, 100);
+        compareSkeletons(damaged, skeleton, 100);
+        valid++;
+      } catch (error) {
+        assert.ok(error instanceof SnapError, String((error as Error).stack));
+      }
+    }),
+    { numRuns: budget(600) },
+  );
+  assert.ok(valid > 0);
 });
 
 test('a chain of 100,000 objects is not nested deeper than any reader takes', () => {
