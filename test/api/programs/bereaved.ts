@@ -9,5 +9,9 @@ await snap.save(state, { durable: true });
 setFault(path, { call: 'sync', code, times: 1 });
 const ticket = await snap.save(state);
 if (rest === 'looks') {
-  await ticket.durable.catch(({ code: said }: { code: string }) => process.stdout.write(`${said}\n`));
+  const said = await ticket.durable.then(
+    () => 'durable',
+    (error: { code: string }) => error.code,
+  );
+  process.stdout.write(`${said}\n`);
 }
