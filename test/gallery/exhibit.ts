@@ -42,8 +42,8 @@ const COMMANDS = [['verify'], ['verify', '--read-data'], ['repair'], ['verify', 
 export function exhibit({ title, page, damages }: Chapter): void {
   const path = fileURLToPath(new URL(`../../../test/gallery/${page}`, import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-gallery-'));
-  const written: string[] = [`# ${title}\n`];
   const expected = sections(readFileSync(path, 'utf8'));
+  const written = new Map(expected);
   let store: GalleryStore;
   let other: GalleryStore;
   before(async () => {
@@ -51,7 +51,7 @@ export function exhibit({ title, page, damages }: Chapter): void {
     other = await galleryStore(join(folder, 'other'), 2, 5);
   });
   after(() => {
-    if (process.env.HOLDFAST_GALLERY === 'write') writeFileSync(path, written.join('\n'));
+    if (process.env.HOLDFAST_GALLERY === 'write') writeFileSync(path, pageOf(title, damages, written));
     rmSync(folder, { recursive: true, force: true });
   });
   for (const [index, damage] of damages.entries()) {
@@ -60,7 +60,7 @@ export function exhibit({ title, page, damages }: Chapter): void {
       cpSync(store.directory, directory, { recursive: true });
       const section = await damageAndRepair({ ...store, directory }, other, damage, index);
       rmSync(directory, { recursive: true });
-      written.push(`## ${damage.title}\n\n${indented(section)}`);
+      written.set(damage.title, section);
       if (process.env.HOLDFAST_GALLERY === 'write') return;
       assert.deepEqual(masked(section), masked(expected.get(damage.title) ?? ''));
     });
@@ -154,6 +154,9 @@ function sections(text: string): Map<string, string> {
   );
 }
 
-function indented(text: string): string {
-  return `${text.replaceAll(/^(?=.)/gm, '    ')}\n`;
+/** What could not be done here keeps the words that it had. */
+function pageOf(title: string, damages: readonly Damage[], words: ReadonlyMap<string, string>): string {
+  const indented = (text: string) => text.replaceAll(/^(?=.)/gm, '    ');
+  const parts = damages.map((damage) => `## ${damage.title}\n\n${indented(words.get(damage.title) ?? '')}\n`);
+  return [`# ${title}\n`, ...parts].join('\n');
 }
