@@ -3,7 +3,7 @@
  * Only files under `packs/` are hit, so that a test says "the save fails" and not "the lock fails".
  */
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Io, IoFile } from '../../src/io/io.js';
 import { realIo } from '../../src/io/real.js';
 import type { Fault } from './support.js';
@@ -33,7 +33,9 @@ function trip(call: Fault['call'], path: string): void {
   const fault = faults.find((other) => other.call === call && other.times > 0);
   if (!fault) return;
   fault.times--;
-  writeFileSync(control, JSON.stringify(faults));
+  // Whoever reads it meanwhile finds the old or the new.
+  writeFileSync(`${control}.new`, JSON.stringify(faults));
+  renameSync(`${control}.new`, control);
   const end = ENDS[fault.code];
   if (end) {
     end();
