@@ -57,6 +57,7 @@ type Steps<T> = AsyncGenerator<unknown, T>;
 
 export async function copyStores(request: CopyRequest, hooks: CopyHooks): Promise<CopyReport> {
   const { from, to, dryRun } = request;
+  const began = sharedMilliseconds();
   const source = await open(hooks, { directory: from, create: false, readOnly: true });
   try {
     const there = findStore(hooks.io, new Layout(to));
@@ -64,7 +65,7 @@ export async function copyStores(request: CopyRequest, hooks: CopyHooks): Promis
     const ids = await idsOf(source, request);
     const target = dryRun && !there ? undefined : await openTarget(hooks, to, dryRun);
     try {
-      return await copy(request, hooks, source, target, ids);
+      return await copy(request, hooks, source, target, ids, began);
     } finally {
       await target?.close();
     }
@@ -79,9 +80,9 @@ async function copy(
   source: Store,
   target: Store | undefined,
   ids: ReadonlySet<string> | undefined,
+  began: number,
 ): Promise<CopyReport> {
   const { from, to, run, tags, since, last, keep, dryRun, maxSeconds } = request;
-  const began = sharedMilliseconds();
   const seconds = () => (sharedMilliseconds() - began) / 1000;
   const isLate = () => maxSeconds !== undefined && seconds() > maxSeconds;
   const selection = { ids, run: ids ? undefined : run, tags, since, last };
