@@ -7,6 +7,7 @@ export type {
   SaveErrorMessage,
   WarningMessage,
 } from './api/channels.js';
+export type { CopyOptions } from './api/copy.js';
 export type { Diff, DiffOptions, ValueDiff } from './api/diff.js';
 export type { ClassLike, GcOptions, OpenOptions, SaveOptions, VerifyOptions } from './api/options.js';
 export type { RestoreOptions } from './api/reading.js';
@@ -14,12 +15,14 @@ export { Snap } from './api/snap.js';
 export type { SaveTicket } from './api/ticket.js';
 export { SnapError, type SnapErrorCode } from './base/errors.js';
 export type { ContentDiff, LargestDifference } from './store/content-diff.js';
+export type { CopiedSnapshot, CopiedTag, CopyProgress, SkippedSnapshot, SkipReason } from './store/copy.js';
 export type { GcProgress } from './store/gc.js';
 export type { PlannedSnapshot } from './store/gc-plan.js';
 export type { RepairedPack, RepairOptions, RepairProgress, RepairReport } from './store/repair.js';
 export type { RetentionPolicy } from './store/retention-policy.js';
 export type { OpenProgress } from './store/store.js';
 export type { DamagedSnapshot, VerifyProgress } from './store/verify.js';
+export type { CopyReport } from './writer/copy-job.js';
 export type { DiffProgress, RegionDiff, RegionForm } from './writer/diff-job.js';
 export type { GcReport } from './writer/gc-job.js';
 export type { SnapshotInfo } from './writer/protocol.js';

@@ -227,7 +227,7 @@ export function checkGc(policy: RetentionPolicy | undefined, options: GcOptions)
   };
 }
 
-function checkSeconds(maxSeconds: number | undefined): void {
+export function checkSeconds(maxSeconds: number | undefined): void {
   if (maxSeconds !== undefined && !(maxSeconds > 0)) {
     throw new RangeError(`maxSeconds is ${String(maxSeconds)}; it takes a number of seconds above 0`);
   }
@@ -258,7 +258,7 @@ function checkOnBusy(choice: string): OnBusy {
   throw new TypeError(`onBusy is ${JSON.stringify(choice)}; it takes "wait", "skip" or "coalesce"`);
 }
 
-function checkBoolean(value: unknown, name: string): boolean {
+export function checkBoolean(value: unknown, name: string): boolean {
   if (typeof value === 'boolean') return value;
   throw new TypeError(`${name} takes true or false, not ${typeof value}`);
 }

@@ -25,6 +25,7 @@ import {
 import type { RepairOptions, RepairReport } from '../store/repair.js';
 import type { RetentionPolicy } from '../store/retention-policy.js';
 import type { Access } from '../writer/access.js';
+import type { CopyReport } from '../writer/copy-job.js';
 import type { GcReport } from '../writer/gc-job.js';
 import { Owner, type OwnerOptions } from '../writer/owner.js';
 import type { SnapshotInfo } from '../writer/protocol.js';
@@ -34,6 +35,7 @@ import { SaveQueue } from '../writer/save-queue.js';
 import { Slots } from '../writer/slots.js';
 import type { VerifyReport } from '../writer/verify-job.js';
 import { publishCaptured, publishDurable, publishError, publishGc, publishWarning } from './channels.js';
+import type { CopyOptions } from './copy.js';
 import { checkDiff, completeDiff, type Diff, type DiffOptions } from './diff.js';
 import {
   ASK_OWNER,
@@ -139,6 +141,22 @@ export class Snap {
     // Loaded when it is needed: the store belongs to the writer thread, and costs time to load.
     const { repairStore } = await import('../store/repair.js');
     return repairStore(directory, options);
+  }
+
+  /**
+   * Copies snapshots to another store, which is made where there is none: only what is missing there, so that a second
+   * copy writes nothing. They keep their ids, runs, parents, tags and times, and their order. The source may be in use;
+   * the target is owned by the copy while it lasts. A snapshot that cannot be read is skipped and reported.
+   *
+   * @example
+   * await Snap.copy('./checkpoints', '/mnt/backup/heat', { keep: { last: 10, daily: 30 } });
+   *
+   * @throws SnapError SNAP_NOT_FOUND, SNAP_LOCKED (somebody owns the target; `pid`), SNAP_NO_SPACE, SNAP_IO; AbortError.
+   *   Whatever ends it, what was copied stays, and the next copy goes on from there
+   */
+  static async copy(from: string, to: string, options: CopyOptions = {}): Promise<CopyReport> {
+    const { copyStore } = await import('./copy.js');
+    return copyStore(from, to, options);
   }
 
   private constructor(directory: string, options: CheckedOpen, owner: Access, registry: ClassRegistry) {

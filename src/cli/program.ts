@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { Command, type CommanderError } from 'commander';
 import { addCheckpoint } from './commands/checkpoint.js';
 import { addCompletion } from './commands/completion.js';
+import { addCopy } from './commands/copy.js';
 import { addDiff } from './commands/diff.js';
 import { addForget } from './commands/forget.js';
 import { addGc } from './commands/gc.js';
@@ -48,6 +49,7 @@ const ADDITIONS = [
   addGc,
   addVerify,
   addRepair,
+  addCopy,
   addWatch,
   addCheckpoint,
   addCompletion,

@@ -13,6 +13,7 @@ export class Warnings {
   readonly #told = new Set<string>();
   readonly #listen = (message: unknown) => this.#hear(message as WarningMessage);
   #leavesDamage = false;
+  #namesStores = false;
   damage = false;
 
   constructor(output: Output) {
@@ -27,11 +28,17 @@ export class Warnings {
     this.#leavesDamage = true;
   }
 
+  /** For a command that works on more than one store. */
+  nameStores(): void {
+    this.#namesStores = true;
+  }
+
   stop(): void {
     unsubscribe(CHANNEL, this.#listen);
   }
 
-  #hear({ kind, message }: WarningMessage): void {
+  #hear({ kind, message: words, directory }: WarningMessage): void {
+    const message = this.#namesStores ? `${directory}: ${words}` : words;
     if (kind === 'damage') this.damage = true;
     if (kind === 'damage' && this.#leavesDamage) return;
     if (this.#told.has(message)) return;

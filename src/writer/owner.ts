@@ -68,7 +68,7 @@ let started = 0;
  * Keeps LevelDB's library in the process. LevelDB has a thread of its own, and it never ends: where each writer thread
  * loads the library anew, each leaves one behind. A process that opens one store once is spared the loading.
  */
-function keepLevel(): void {
+export function keepLevel(): void {
   if (++started > 1) import('../store/key-values.js').catch(() => {});
 }
 

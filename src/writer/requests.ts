@@ -335,7 +335,8 @@ export function naming(summary: Summary, error: unknown, region?: string): unkno
   });
 }
 
-export async function find(store: Store, ref: SnapshotRef, run: string): Promise<Summary> {
+/** `run` is the one that `latest`, a step and a time mean; undefined: any. */
+export async function find(store: Store, ref: SnapshotRef, run: string | undefined): Promise<Summary> {
   if (typeof ref === 'string') return ref === 'latest' ? await latest(store, run) : await named(store, ref);
   const wanted = 'step' in ref ? `step ${ref.step}` : `a time before ${ref.before.toISOString()}`;
   for await (const summary of store.summaries(run)) {
@@ -345,17 +346,21 @@ export async function find(store: Store, ref: SnapshotRef, run: string): Promise
   }
   throw new SnapError(
     'SNAP_NOT_FOUND',
-    `run ${run} has no snapshot of ${wanted}; snap ls lists what there is`,
+    `${nameOf(run)} has no snapshot of ${wanted}; snap ls lists what there is`,
   );
 }
 
-async function latest(store: Store, run: string): Promise<Summary> {
+async function latest(store: Store, run: string | undefined): Promise<Summary> {
   const id = await newestOf(store, run);
   const summary = id && store.byId(id);
   if (summary) return summary;
   const runs = await store.runs();
   const others = runs.length > 0 ? `; runs in this store: ${runs.join(', ')}` : '; the store is empty';
-  throw new SnapError('SNAP_NOT_FOUND', `run ${run} has no snapshot${others}`);
+  throw new SnapError('SNAP_NOT_FOUND', `${nameOf(run)} has no snapshot${others}`);
+}
+
+function nameOf(run: string | undefined): string {
+  return run === undefined ? 'the store' : `run ${run}`;
 }
 
 async function named(store: Store, ref: string): Promise<Summary> {

@@ -113,8 +113,8 @@ async function lineageOf(
   return { base: client.trees, parent };
 }
 
-/** The newest snapshot of a run, or null. */
-export async function newestOf(store: Store, run: string): Promise<SnapshotId | null> {
+/** The newest snapshot of a run, or of all, or null. */
+export async function newestOf(store: Store, run: string | undefined): Promise<SnapshotId | null> {
   for await (const summary of store.summaries(run)) if (!summary.forgotten) return summary.id;
   return null;
 }

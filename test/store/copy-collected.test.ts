@@ -6,12 +6,12 @@ import type { SnapshotId } from '../../src/base/ids.js';
 import { Gc } from '../../src/store/gc.js';
 import type { Store } from '../../src/store/store.js';
 import { replayable, seeds } from '../support/budget.js';
-import { assertFaithful, assertSound, copy, idsOf } from '../support/copying.js';
+import { assertFaithful, assertSound, copy, idsOf, reader } from '../support/copying.js';
 import { contentOf, openOn, saveTo } from '../support/direct.js';
 import { SeenIndex } from '../support/index-dump.js';
 import { Random } from '../support/random.js';
 import { readSnapshot } from '../support/saved.js';
-import { Session } from '../support/session.js';
+import { Session, STORE } from '../support/session.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
 
 /** Takes snapshots out of a store, for good. */
@@ -134,4 +134,26 @@ test('a snapshot that is collected in the source while it is copied is skipped, 
   assert.ok(copied.some(({ id }) => id === ids[0]));
   await assertFaithful(source, store);
   await assertSound(store);
+});
+
+test('a reader that opens the store while its owner takes packs away looks once more', async () => {
+  const { source } = await manyPacks(3);
+  const names = source.disk.list(`${STORE}/packs`);
+  const [going = assert.fail()] = source.store.ends().keys();
+  await retire(source.store, going);
+  // As if it had gone after they were listed.
+  let lists = 0;
+  const late = new Proxy(source.disk, {
+    get(disk, name) {
+      if (name === 'list') {
+        return (path: string) => (path.endsWith('/packs') && ++lists <= 2 ? names : disk.list(path));
+      }
+      const value: unknown = Reflect.get(disk, name, disk);
+      return typeof value === 'function' ? value.bind(disk) : value;
+    },
+  });
+  const seen = await reader(late);
+  assert.deepEqual(await idsOf(seen), await idsOf(source.store));
+  await assertSound(seen);
+  await seen.close();
 });
