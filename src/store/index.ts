@@ -199,6 +199,13 @@ export class Index {
     return whole;
   }
 
+  /** Goes on in memory and lets go of LevelDB, so that the space of its files can be of use. */
+  async leaveDisk(reason: unknown): Promise<void> {
+    if (this.#values && !this.#givenUp) this.#giveUp(this.#values, reason);
+    await this.#written;
+    await this.#givenUp?.close().catch(() => {});
+  }
+
   /** The last manifest of a snapshot counts: one that was collected may have been copied here again. */
   #applyManifest(location: Location, payload: Buffer): void {
     const { id, sequence, run, step, createdAt } = decodeManifest(payload);

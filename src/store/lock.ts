@@ -18,10 +18,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Level } from 'level';
 import { SnapError } from '../base/errors.js';
+import { toSnapError } from '../io/failure.js';
 import type { Io } from '../io/io.js';
 import { hostName, isOpenHere, processExists, processId } from '../io/machine.js';
 import type { Layout } from './layout.js';
 import { type OwnerFile, readOwnerFile, writeOwnerFile } from './owner-file.js';
+import { giveUpReserve } from './reserve.js';
 
 export interface Lock {
   /** Says where the owner can be asked. */
@@ -35,6 +37,17 @@ const LOOK_MS = 10;
 
 /** Takes the lock, or fails at once with SNAP_LOCKED and the owner's pid. */
 export async function acquireLock(io: Io, layout: Layout): Promise<Lock> {
+  try {
+    return await takeLock(io, layout);
+  } catch (error) {
+    const typed = toSnapError(error, `taking the lock of ${layout.root}`);
+    // Nobody owns the store, or that had been told first: so the space held back is there for whoever comes.
+    if (typed.code !== 'SNAP_NO_SPACE' || !giveUpReserve(io, layout.reserve)) throw typed;
+    return await takeLock(io, layout);
+  }
+}
+
+async function takeLock(io: Io, layout: Layout): Promise<Lock> {
   const gateFolder = join(layout.lock, 'gate');
   io.makeFolder(gateFolder);
   const gate = await take(io, layout, gateFolder);
@@ -86,6 +99,7 @@ async function take(io: Io, layout: Layout, folder: string): Promise<Level> {
       return await open(folder);
     } catch (second) {
       if (isHeld(second)) throw await lockedError(io, layout);
+      if (isFull(second)) throw noSpaceForLock(folder, second);
       throw new SnapError(
         'SNAP_IO',
         `the store's lock (${folder}) cannot be taken; check that the folder is writable`,
@@ -104,6 +118,20 @@ async function open(folder: string): Promise<Level> {
 function isHeld(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED';
+}
+
+/** LevelDB passes on what the system says, in words alone. */
+function isFull(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && /No space left|quota exceeded/i.test(cause.message);
+}
+
+function noSpaceForLock(folder: string, cause: unknown): SnapError {
+  return new SnapError(
+    'SNAP_NO_SPACE',
+    `no space left for the store's lock (${folder}); free 100 KiB, as by deleting the store's folder index, which is made anew`,
+    { cause },
+  );
 }
 
 async function lockedError(io: Io, layout: Layout): Promise<SnapError> {

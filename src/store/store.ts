@@ -478,21 +478,37 @@ export class Store {
   }
 
   /**
-   * Does what helps on a full disk: once more, with the space that is held back, where it finds none. What fails is
-   * rolled back; what is left of the space is held again.
+   * Does what helps on a full disk. Where it finds no space it is done again, with that which is held back, and then with
+   * that of the index, which can be made anew. What fails is rolled back; what is left of the space is held again.
    */
   async withReserve(work: () => Promise<void>): Promise<void> {
-    try {
-      await this.#orRollback(work);
-    } catch (error) {
-      const { reserve } = this.#layout;
-      if (!isSnapError(error, 'SNAP_NO_SPACE') || !giveUpReserve(this.#io, reserve)) throw error;
+    const { reserve } = this.#layout;
+    const gifts = [() => giveUpReserve(this.#io, reserve), (reason: unknown) => this.#giveUpIndex(reason)];
+    for (let isFull = false; ; isFull = true) {
       try {
         await this.#orRollback(work);
-      } finally {
-        holdReserve(this.#io, reserve);
+        if (isFull) holdReserve(this.#io, reserve);
+        return;
+      } catch (error) {
+        if (!isSnapError(error, 'SNAP_NO_SPACE')) throw error;
+        let given = false;
+        while (!given && gifts.length > 0) given = (await gifts.shift()?.(error)) ?? false;
+        if (!given) throw error;
       }
     }
+  }
+
+  /** Says whether there was an index on disk. */
+  async #giveUpIndex(reason: unknown): Promise<boolean> {
+    if (!this.#indexOnDisk) return false;
+    this.#indexOnDisk = false;
+    await this.#index.leaveDisk(reason);
+    try {
+      this.#io.removeFolder(this.#layout.index);
+    } catch {
+      // What could be removed is of use all the same.
+    }
+    return true;
   }
 
   async #orRollback(work: () => Promise<void>): Promise<void> {

@@ -93,9 +93,9 @@ export const collecting: readonly Mutant[] = [
   {
     name: 'unreadable-pack-taken-away',
     breaks: 'a pack that holds what cannot be read stays',
-    file: 'store/gc.ts',
-    find: 'if (evacuation.unreadable > 0) throw unreadable(group);',
-    replace: 'if (evacuation.unreadable < 0) throw unreadable(group);',
+    file: 'store/store.ts',
+    find: "if (fate === 'removed' && evacuation.unreadable > 0) throw",
+    replace: "if (fate === 'removed' && evacuation.unreadable < 0) throw",
     tests: [STEPS],
   },
   {
