@@ -69,12 +69,16 @@ export class Workshop {
     const source = readFileSync(path, 'utf8');
     const whole = readFileSync(compiled);
     writeFileSync(path, mutate(source, mutant));
+    const mend = () => writeFileSync(compiled, whole);
     try {
       this.#compile({ files: [`src/${mutant.file}`] }, mutant.name);
+    } catch (error) {
+      mend();
+      throw error;
     } finally {
       writeFileSync(path, source);
     }
-    return () => writeFileSync(compiled, whole);
+    return mend;
   }
 
   /** All test files there are to run. */

@@ -179,15 +179,16 @@ test('nothing of a save that was rolled back is written over what comes next', a
   for (let seed = 1; seed < 12; seed++) {
     const disk = new SimulatedDisk(seed);
     const { store } = await openOn(disk, { stagingBytes: 500 });
+    // So that the pack stays.
+    await tag(store, 'first');
     await putMany(store, 4);
     await store.rollback();
-    const { id } = await saveTo(store, contentOf(random.bytes(1000)));
+    await tag(store, 'second');
     await new Promise(setImmediate);
-    readFrom(store, id);
     await store.close();
     const again = await openOn(disk);
-    readFrom(again.store, id);
     assert.deepEqual(again.warnings, []);
+    for (const name of ['first', 'second']) assert.ok(again.store.tagged(name), name);
     await again.store.close();
   }
 });

@@ -160,3 +160,53 @@ test('collections before and after a clean close are all known to an index made 
   assert.deepEqual(found, ids);
   await store.close();
 });
+
+/** The manifest was carried to a later pack once; then both packs go together, the one with the note first. */
+test('a forgotten snapshot stays forgotten where a note of it lies before its manifest', async () => {
+  const disk = new SimulatedDisk(1);
+  const { store } = await openOn(disk, { packBytes: 1500 });
+  const { id } = await saveTo(store, fresh(1500));
+  await forget(store, id);
+  store.begin();
+  store.putTiming(id, 7);
+  await store.commit();
+  const retire = async (...packs: number[]) => {
+    const evacuation = store.evacuation();
+    for (const pack of packs) {
+      store.leave(pack);
+      for await (const _ of evacuation.content(pack, store.ends().get(pack) ?? 0));
+    }
+    await store.retire(packs, 'removed', evacuation);
+  };
+  await retire(1);
+  const [notes, manifest] = [2, store.byId(id)?.manifest.pack ?? 0];
+  assert.ok(notes in store.packSizes() && manifest > notes);
+  await retire(notes, manifest);
+  await store.close();
+  const again = await openOn(disk);
+  const { forgotten, durableMs } = again.store.byId(id) ?? assert.fail('it is gone');
+  assert.deepEqual([forgotten, durableMs], [true, 7]);
+  await again.store.close();
+});
+
+test('a tag that was removed does not come back when the pack that says so goes', async () => {
+  const disk = new SimulatedDisk(1);
+  const { store } = await openOn(disk, { packBytes: 1500 });
+  const { id } = await saveTo(store, fresh(1000));
+  for (const target of [id, undefined]) {
+    store.begin();
+    store.putTag('best', target);
+    await store.commit();
+    if (target) while (Object.keys(store.packSizes()).length < 3) await saveTo(store, fresh(1000));
+  }
+  const last = Math.max(...Object.keys(store.packSizes()).map(Number));
+  const evacuation = store.evacuation();
+  store.leave(last);
+  for await (const _ of evacuation.content(last, store.ends().get(last) ?? 0));
+  await store.retire([last], 'removed', evacuation);
+  assert.equal(store.tagged('best'), undefined);
+  await store.close();
+  const again = await openOn(disk);
+  assert.equal(again.store.tagged('best'), undefined);
+  await again.store.close();
+});

@@ -86,10 +86,11 @@ test('all of a long span is made durable again, whatever a failed sync had dropp
   });
   const point = await pointBefore(
     session,
-    { do: 'save', run: 'alpha', edit: 1 },
+    { do: 'save', run: 'alpha', edit: 3 },
     ({ call }) => call === 'truncate',
   );
   const next = await Session.begin({ ...options, image: point.image, model: point.model });
+  assert.ok((next.store.packSizes()[1] ?? 0) > 5 * MiB, 'more than is written at once');
   assert.equal(next.model.snapshots.size, 1, 'the failed save can be read, so it is there');
   await survive(pointOf(next, 'right after recovery'), 'nothing', 1, 0, options);
 });

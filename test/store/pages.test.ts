@@ -128,3 +128,42 @@ test('a page that was found damaged is no base any more', async () => {
   assert.equal(root && store.locate(root.id)?.filter, Filter.none);
   await store.close();
 });
+
+test('a region that is cut, and grows again, can be read each time', async () => {
+  const { store } = await openOn(new SimulatedDisk(1));
+  const tree = new RegionTree(CHUNK);
+  const bytes = new Random(1).bytes(CHUNK * TWO_LEVELS);
+  for (const chunks of [
+    ONE_PAGE,
+    50,
+    PAGE_ENTRIES + 9,
+    PAGE_ENTRIES + 7,
+    PAGE_ENTRIES,
+    TWO_LEVELS,
+    700,
+    300,
+  ]) {
+    const cut = bytes.subarray(0, chunks * CHUNK);
+    assertReads(store, (await save(store, tree, cut)).tree, cut);
+  }
+  await store.close();
+});
+
+/** The patch itself is sound; what it is a patch of is not. */
+test('a page that is known as a patch of what is damaged is written anew', async () => {
+  const disk = new SimulatedDisk(1);
+  const { store } = await openOn(disk);
+  const first = new Random(1).bytes(CHUNK * ONE_PAGE);
+  const next = poked(first, 0, (first[0] as number) ^ 1);
+  const tree = new RegionTree(CHUNK);
+  const { id } = (await save(store, tree, first)).tree.entries[0] ?? assert.fail('no page');
+  assert.ok(!(await save(store, tree, next)).isWhole);
+  const { offset } = store.locate(id) ?? assert.fail('it is gone');
+  const file = disk.open(packPath(1), 'write');
+  file.write(Buffer.alloc(16, 0xee), offset + HEADER_BYTES + 8);
+  file.close();
+  const again = await save(store, new RegionTree(CHUNK), next);
+  assert.ok(again.isWhole);
+  assertReads(store, again.tree, next);
+  await store.close();
+});

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { chunkIdOf } from '../../src/chunker/ids.js';
 import { HEADER_BYTES, type RecordHeader, RecordType } from '../../src/format/record.js';
 import type { Store } from '../../src/store/store.js';
-import type { VerifyFindings } from '../../src/store/verify.js';
+import type { VerifiedSoFar, VerifyFindings } from '../../src/store/verify.js';
 import { NOTHING_VERIFIED } from '../../src/store/verify-cursor.js';
 import { type VerifyReport, verifyJob } from '../../src/writer/verify-job.js';
 import { contentOf, newId, openOn, saveTo } from '../support/direct.js';
@@ -127,6 +127,30 @@ test('a chunk that is nowhere is missed, although no pack is damaged', async () 
     [FORGED_ID],
   );
   assert.equal(report.ok, false);
+  await store.close();
+});
+
+test('runs that end at any place look at every record between them, once', async () => {
+  const { store } = await openOn(new SimulatedDisk(1), { packBytes: 20_000 });
+  for (let times = 0; times < 4; times++) await saveTo(store, contentOf(random.bytes(6000)));
+  const whole = await verify(store, 1);
+  let from: VerifiedSoFar = NOTHING_VERIFIED;
+  const sums = { records: 0, readBytes: 0, runs: 0 };
+  for (let isLast = false; !isLast; sums.runs++) {
+    const { findings, run } = store.verification({ share: 1, from, random: () => 0 });
+    isLast = true;
+    for await (const { phase } of run()) {
+      if (phase !== 'packs' || findings.records === 0) continue;
+      isLast = false;
+      break;
+    }
+    assert.deepEqual(findings.damage, []);
+    sums.records += findings.records;
+    sums.readBytes += findings.readBytes;
+    from = findings;
+  }
+  assert.deepEqual([sums.records, sums.readBytes], [whole.records, whole.readBytes]);
+  assert.ok(sums.runs > whole.packs + 3, 'most runs end in the middle of a pack');
   await store.close();
 });
 

@@ -45,7 +45,7 @@ export const checks: readonly Mutant[] = [
     file: 'store/packs.ts',
     find: 'return header.pack === pack && header.offset === offset;',
     replace: 'return pack > 0 && header.offset === offset;',
-    tests: ['store/surgery'],
+    tests: ['store/recovery'],
   },
   {
     name: 'id-ignored-on-read',

@@ -99,7 +99,7 @@ export const commits: readonly Mutant[] = [
     find: `this.#stagingOffset = this.#durableEnd;
       this.#beginSpan();`,
     replace: 'this.#stagingOffset = this.#durableEnd;',
-    tests: ['store/model', 'store/full-disk'],
+    tests: ['store/commits'],
   },
   {
     name: 'uncut-pack-appended-to',
@@ -195,7 +195,7 @@ export const commits: readonly Mutant[] = [
     find: `async rollback(): Promise<void> {
       this.#records = [];`,
     replace: 'async rollback(): Promise<void> {',
-    tests: ['store/model', 'store/region-tree'],
+    tests: ['store/commits'],
   },
   {
     name: 'indexed-before-durable',
@@ -203,10 +203,9 @@ export const commits: readonly Mutant[] = [
     file: 'store/store.ts',
     find: `try {
         await writer.commit(`,
-    replace: `this.#index.apply(this.#records);
-      try {
-        await writer.commit(`,
-    tests: [FAILED_SYNC, FAULTS],
+    replace:
+      'for (const record of this.#records) this.#index.apply(record);\n      try {\n        await writer.commit(',
+    tests: ['store/commits', 'store/failed-sync'],
   },
   {
     name: 'last-pack-not-noted',

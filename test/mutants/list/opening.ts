@@ -54,7 +54,7 @@ export const opening: readonly Mutant[] = [
     file: 'store/folder.ts',
     find: "if (names.includes('packs') && io.list(layout.packs).some(",
     replace: "if (names.includes('') && io.list(layout.packs).some(",
-    tests: ['api/opening', 'store/surgery'],
+    tests: ['store/creation'],
   },
   {
     name: 'renamed-before-synced',
@@ -207,7 +207,7 @@ export const opening: readonly Mutant[] = [
     file: 'store/index.ts',
     find: 'let whole = this.#givenUp === undefined && this.#pending.size === 0;',
     replace: 'let whole = this.#pending.size === 0;',
-    tests: ['store/seal', 'store/index-live'],
+    tests: ['store/index-live'],
   },
   {
     name: 'index-write-failure-brings-back-old',

@@ -45,7 +45,7 @@ export const trees: readonly Mutant[] = [
     file: 'store/region-tree.ts',
     find: 'this.#touch(0, Math.max(0, Math.min(count, before) - 1));',
     replace: '',
-    tests: [TREES],
+    tests: ['store/pages'],
   },
   {
     name: 'page-change-not-passed-on',
@@ -62,14 +62,6 @@ export const trees: readonly Mutant[] = [
     file: 'store/region-tree.ts',
     find: 'if (!page.patched) bases[group] = { id: page.id, raw };',
     replace: 'bases[group] = { id: page.id, raw };',
-    tests: ['store/pages'],
-  },
-  {
-    name: 'patch-of-a-patch-after-loading',
-    breaks: 'a page that was loaded from a patch is no base',
-    file: 'store/region-tree.ts',
-    find: 'if (store.isWhole(id)) bases[group] = { id, raw };',
-    replace: 'bases[group] = { id, raw };',
     tests: ['store/pages'],
   },
   {

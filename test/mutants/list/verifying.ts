@@ -36,7 +36,7 @@ export const verifying: readonly Mutant[] = [
     file: 'store/verify.ts',
     find: 'if (++findings.records % STEP === 0) yield next;',
     replace: 'if (++findings.records % STEP === 0) yield next + recordBytes(header.storedLength);',
-    tests: [API],
+    tests: ['store/verify'],
   },
   {
     name: 'rest-of-a-pack-skipped',
@@ -44,7 +44,7 @@ export const verifying: readonly Mutant[] = [
     file: 'store/verify.ts',
     find: 'number < from.pack || (number === from.pack && from.offset >= (ends.get(number) ?? 0));',
     replace: 'number <= from.pack;',
-    tests: [API],
+    tests: ['store/verify'],
   },
   {
     name: 'earlier-damage-forgotten',
