@@ -7,7 +7,7 @@ import { Snap } from '../../src/index.js';
 import { collect, faulty, field, setFault, storePath } from './support.js';
 
 /** Against hangs: a slot that is lost is waited for in vain. */
-const GUARD = { timeout: 120_000 };
+const GUARD = { timeout: 60_000 };
 const MiB = 1 << 20;
 /** Elements of a chunk. */
 const CHUNK = 65_536 / 8;

@@ -176,12 +176,12 @@ test('a write that fails behind the back of a save fails its commit, and that al
 });
 
 test('nothing of a save that was rolled back is written over what comes next', async () => {
-  for (let seed = 1; seed < 12; seed++) {
+  for (let seed = 0; seed < 12; seed++) {
     const disk = new SimulatedDisk(seed);
     const { store } = await openOn(disk, { stagingBytes: 500 });
     // So that the pack stays.
     await tag(store, 'first');
-    await putMany(store, 4);
+    await putMany(store, 2 + (seed % 3));
     await store.rollback();
     await tag(store, 'second');
     await new Promise(setImmediate);

@@ -157,8 +157,8 @@ export const recovery: readonly Mutant[] = [
     name: 'sealed-durable-end-forgotten',
     breaks: 'what a clean close left durable is damage when it is torn',
     file: 'store/store.ts',
-    find: 'if (seal) this.#lastClose = { pack: seal.lastPack, end: seal.lastEnd, chain: chainOf(seal) };',
-    replace: '',
+    find: 'this.#lastClose = seal && { pack: seal.lastPack, end: seal.lastEnd, chain: chainOf(seal) };',
+    replace: 'this.#lastClose = undefined;',
     tests: ['store/clean-close'],
   },
   {
