@@ -156,13 +156,14 @@ export class RemoteOwner {
     const patience = new AbortController();
     const over = signal ? AbortSignal.any([patience.signal, signal]) : patience.signal;
     const late = sleep(WELCOME_MS, false, { signal: over }).catch(() => false);
+    let welcomed = false;
     try {
-      const welcomed = await Promise.race([answered, late]);
-      if (!welcomed) this.#line.destroy();
+      welcomed = await Promise.race([answered, late]);
       return welcomed;
     } finally {
       this.#welcome = undefined;
       patience.abort();
+      if (!welcomed) this.#line.destroy();
     }
   }
 

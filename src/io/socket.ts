@@ -6,7 +6,7 @@
  *
  * Invariants
  *  - no socket is made in a folder that others may enter, so none is ever reachable for them, not even before chmod
- *  - a listener keeps no process alive, and an error of it after it listens ends nothing
+ *  - an error of a listener after it listens ends nothing
  */
 
 import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
@@ -84,7 +84,6 @@ async function listenAt(
   });
   // A connection that could not be accepted is the concern of whoever made it.
   server.on('error', () => {});
-  server.unref();
   try {
     chmodSync(path, SOCKET_MODE);
   } catch (error) {

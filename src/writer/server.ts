@@ -102,7 +102,7 @@ export class Server {
       if (this.#sessions.size === 0) this.#stopTicking();
     });
     this.#sessions.set(client, session);
-    this.#timer ??= setInterval(() => this.#tick(), this.#options.tickMs ?? ALIVE_MS).unref();
+    this.#timer ??= setInterval(() => this.#tick(), this.#options.tickMs ?? ALIVE_MS);
   }
 
   #tick(): void {

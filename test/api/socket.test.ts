@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -14,16 +15,20 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createServer, type Socket } from 'node:net';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ASK_OWNER } from '../../src/api/options.js';
 import { RemoteOwner } from '../../src/api/remote-owner.js';
+import { encodeMessage, FrameReader } from '../../src/format/message.js';
 import { Snap } from '../../src/index.js';
+import { type Listener, listen } from '../../src/io/socket.js';
 import { budget } from '../support/budget.js';
 import { RawClient, until } from '../support/raw-client.js';
-import { collect, ended, runProgram, startProgram, storePath } from './support.js';
+import { suspend } from '../support/suspend.js';
+import { collect, ended, ownerHere, runProgram, startProgram, storePath } from './support.js';
 
 type Way = 'compute' | 'hold' | 'save' | 'checkpoint';
 
@@ -230,7 +235,7 @@ test('an owner that closes: who asked it becomes the owner, and nothing is lost'
 test('an owner that is killed with a request: that is told, and the next request is done all the same', async (t) => {
   const { path, child } = await live(t, 'hold');
   await using snap = await ask(path);
-  child.kill('SIGSTOP');
+  await suspend(child);
   const tagging = snap.tag('x', 'latest');
   const told = assert.rejects(tagging, {
     code: 'SNAP_BROKEN',
@@ -246,7 +251,7 @@ test('an owner that is killed with a request: that is told, and the next request
 
 test('an owner that is stopped: nobody takes its store, writing says so and reading goes on', async (t) => {
   const { path, child, stop } = await live(t, 'hold');
-  child.kill('SIGSTOP');
+  await suspend(child);
   await assert.rejects(ask(path), {
     code: 'SNAP_LOCKED',
     pid: child.pid,
@@ -269,7 +274,7 @@ test('an owner that is stopped with a request: that ends too, when signs of life
   const { path, child } = await live(t, 'hold');
   await using snap = await ask(path);
   assert.equal((await snap.tags()).size, 3);
-  child.kill('SIGSTOP');
+  await suspend(child);
   t.mock.timers.enable({ apis: ['setInterval'] });
   const tagging = snap.tag('x', 'latest');
   let ended = false;
@@ -290,7 +295,7 @@ test('an owner that is stopped with a request: that ends too, when signs of life
 
 test('an opening that waits for a stopped owner can be aborted', async (t) => {
   const { path, child } = await live(t, 'hold');
-  child.kill('SIGSTOP');
+  await suspend(child);
   const signal = AbortSignal.timeout(50);
   const opening = Snap.open(path, { create: false, [ASK_OWNER]: true, signal });
   await assert.rejects(opening, { name: 'AbortError' });
@@ -343,15 +348,95 @@ test('the owner of another store is not asked, whatever owner.json says', async 
   assert.deepEqual([...(await mine.tags()).keys()], ['mine']);
 });
 
+/** Something that listens, and whose path `owner.json` of a store gives as the owner's. */
+async function impostor(
+  t: TestContext,
+  say: (socket: Socket, hello: { store: string }) => void,
+  path?: string,
+): Promise<{ directory: string; asked: unknown[] }> {
+  const directory = storePath(t);
+  await using snap = await Snap.open(directory);
+  await snap.close();
+  const asked: unknown[] = [];
+  const hear = (socket: Socket) => {
+    const reader = new FrameReader(1 << 20);
+    socket.on('error', () => {});
+    socket.on('data', (bytes) => {
+      for (const message of reader.push(bytes)) {
+        asked.push(message);
+        say(socket, message as { store: string });
+      }
+    });
+  };
+  const name = randomBytes(8).toString('hex');
+  const listener = path ? createServer(hear).listen(path) : await listen(name, 9, hear);
+  t.after(() => listener.close());
+  const owner = {
+    pid: process.pid,
+    host: hostname(),
+    since: '',
+    socket: path ?? (listener as Listener).path,
+  };
+  writeFileSync(join(directory, 'owner.json'), JSON.stringify(owner));
+  return { directory, asked };
+}
+
+const frame = (message: unknown) => encodeMessage(message, 1 << 20);
+
 test('a socket that is none of ours is not spoken to', async (t) => {
-  const { path, child } = await live(t, 'hold');
-  const file = join(path, 'owner.json');
-  const owner = ownerOf(path);
-  for (const socket of ['/var/run/docker.sock', 3, `${socketOf(path)}/../../x.sock`, '']) {
-    writeFileSync(file, JSON.stringify({ ...owner, socket }));
-    assert.equal(await RemoteOwner.find(path, 'main'), undefined);
+  const path = join(storePath(t), '..', 'agent.sock');
+  const { directory, asked } = await impostor(t, () => {}, path);
+  assert.equal(await RemoteOwner.find(directory, 'main'), undefined);
+  await sleep(20);
+  assert.deepEqual(asked, []);
+  writeFileSync(join(directory, 'owner.json'), '{"pid": 1, "host": "h", "since": "", "socket": 3}');
+  assert.equal(await RemoteOwner.find(directory, 'main'), undefined);
+});
+
+test('one who is not the owner of this store, or speaks otherwise, is not asked', async (t) => {
+  const other = await impostor(t, (socket) =>
+    socket.write(frame({ type: 'welcome', protocol: 1, store: 'f'.repeat(32), pid: 7 })),
+  );
+  assert.equal(await RemoteOwner.find(other.directory, 'main'), undefined);
+  const garbage = await impostor(t, (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  assert.equal(await RemoteOwner.find(garbage.directory, 'main'), undefined);
+  const refusing = await impostor(t, (socket) =>
+    socket.write(frame({ type: 'refused', reason: 'protocol' })),
+  );
+  await assert.rejects(RemoteOwner.find(refusing.directory, 'main'), {
+    code: 'SNAP_LOCKED',
+    pid: process.pid,
+    message: /another version of holdfast/,
+  });
+});
+
+test('an owner that says what makes no sense is left, and what it was asked is told to be open', async (t) => {
+  for (const nonsense of [frame({ type: 'sing' }), frame(null), Buffer.from('nonsense')]) {
+    const { directory } = await impostor(t, (socket, { store }) => {
+      socket.write(store ? frame({ type: 'welcome', protocol: 1, store, pid: 7 }) : nonsense);
+    });
+    const owner = await RemoteOwner.find(directory, 'main');
+    await assert.rejects(owner?.request('tags', []) as Promise<unknown>, { code: 'SNAP_BROKEN', pid: 7 });
   }
-  assert.equal(child.exitCode, null);
+});
+
+test('a queue that is never empty shuts neither the socket nor long work out', async (t) => {
+  const path = storePath(t);
+  await using snap = await Snap.open(path);
+  await snap.save({ n: 1 }, { durable: true });
+  await until(() => socketOf(path) !== undefined);
+  const client = await RawClient.greeted(socketOf(path) as string, storeOf(path));
+  const { owner, client: here } = await ownerHere(path);
+  const verified = snap.verify({ readData: true }).then(() => 'verified');
+  client.request(1, 'tag', 'meanwhile', 'latest');
+  await new Promise(setImmediate);
+  let flood: Promise<unknown> = Promise.resolve();
+  for (let count = 0; count < 30_000; count++) flood = owner.request(here, 'flush', []);
+  const tags = owner.request(here, 'tags', []);
+  assert.equal(await Promise.race([verified, flood.then(() => 'flooded')]), 'verified');
+  assert.ok('meanwhile' in ((await tags) as object), 'it was tagged before the queue was empty');
+  await verified;
+  await owner.detach(here);
 });
 
 test('a client that goes away while its store is verified has that stopped', async (t) => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { INTERNALS, type OpenOptions } from '../../src/api/options.js';
+import { Owner } from '../../src/writer/owner.js';
 import type { Internals } from '../../src/writer/thread.js';
 
 /** A fresh path for a store; whatever is there is removed after the test. */
@@ -26,6 +27,22 @@ export function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
     for await (const item of items) all.push(item);
     return all;
   })();
+}
+
+/** The owner that this process has of a store, to be asked beside its Snaps; to be detached. */
+export async function ownerHere(directory: string): Promise<{ owner: Owner; client: number }> {
+  const wanted = { directory, create: false, readOnly: false, compression: false, internals: {} } as const;
+  const owner = await Owner.acquire(wanted, undefined);
+  const nothing = () => {};
+  const client = owner.attach('aside', undefined, {
+    released: nothing,
+    durable: nothing,
+    failed: nothing,
+    warning: nothing,
+    kept: nothing,
+    broken: nothing,
+  });
+  return { owner, client };
 }
 
 export interface Ended {

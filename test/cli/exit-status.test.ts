@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Snap } from '../../src/index.js';
+import { suspend } from '../support/suspend.js';
 import { document, makeStore, rows, scratch, snap } from './support.js';
 
 const OWNER = fileURLToPath(new URL('./live-owner.js', import.meta.url));
@@ -38,7 +39,7 @@ test('11: while the process that owns the store does not answer, writing names i
   const { directory } = await makeStore(join(scratch(t), 'store'));
   const owner = await liveOwner(directory);
   t.after(() => owner.kill('SIGKILL'));
-  owner.kill('SIGSTOP');
+  await suspend(owner);
   const { status, stdout, stderr } = snap(['--store', directory, 'tag', 'x', 'latest']);
   assert.deepEqual([status, stdout], [11, '']);
   assert.match(stderr, new RegExp(`^snap: process ${owner.pid} owns this store and does not answer: .*\\n$`));

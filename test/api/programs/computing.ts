@@ -4,29 +4,11 @@
  */
 import { existsSync } from 'node:fs';
 import { Snap } from '../../../src/index.js';
-import { Owner } from '../../../src/writer/owner.js';
+import { ownerHere } from '../support.js';
 
 const [, , path, way] = process.argv as [string, string, string, 'compute' | 'hold' | 'save' | 'checkpoint'];
 const snap = await Snap.open(path, { run: 'live' });
-const owner = await Owner.acquire(
-  {
-    directory: path,
-    create: false,
-    readOnly: false,
-    compression: false,
-    internals: {},
-  },
-  undefined,
-);
-const nothing = () => {};
-const client = owner.attach('aside', undefined, {
-  released: nothing,
-  durable: nothing,
-  failed: nothing,
-  warning: nothing,
-  broken: nothing,
-  kept: nothing,
-});
+const { owner, client } = await ownerHere(path);
 const state = { step: 0, u: new Float64Array(2000) };
 for (; state.step < 3; state.step++)
   await snap.save(state, { step: state.step, tag: `step-${state.step}`, durable: true });
