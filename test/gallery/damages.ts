@@ -114,6 +114,10 @@ export const GALLERY: readonly [bits: Chapter, packs: Chapter, folder: Chapter] 
         harm: ({ directory }) => copyFileSync(packPath(directory, 1), packPath(directory, 4)),
       },
       {
+        title: 'a pack copied over another',
+        harm: ({ directory }) => copyFileSync(packPath(directory, 1), packPath(directory, 2)),
+      },
+      {
         title: 'a pack renamed',
         rearranges: true,
         harm: ({ directory }) => renameSync(packPath(directory, 1), packPath(directory, 7)),

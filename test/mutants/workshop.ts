@@ -45,7 +45,8 @@ export class Workshop {
     }
     symlinkSync(join(checkout, 'node_modules'), join(this.#folder, 'node_modules'));
     mkdirSync(join(this.#folder, 'tmp'));
-    const tests = ['api', 'chunker', 'compress', 'format', 'store', 'support'].map((room) => `test/${room}`);
+    const rooms = ['api', 'chunker', 'compress', 'format', 'gallery', 'store', 'support'];
+    const tests = rooms.map((room) => `test/${room}`);
     this.#compile({ include: ['src', ...tests] }, 'what is to be mutated');
   }
 

@@ -4,6 +4,9 @@ import type { Mutant } from '../mutant.js';
 
 const API = 'api/verify';
 const STORE = 'store/verify';
+const BITS = 'gallery/one-bit';
+const PACKS = 'gallery/packs';
+const FOLDER = 'gallery/folder';
 
 export const verifying: readonly Mutant[] = [
   {
@@ -128,5 +131,85 @@ export const verifying: readonly Mutant[] = [
     find: 'const ok = damage.length === 0 && findings.damagedSnapshots.length === 0;',
     replace: 'const ok = damage.length === 0;',
     tests: [STORE],
+  },
+  {
+    name: 'patch-blamed-for-its-base',
+    breaks: 'a patch whose base is damaged is not damaged itself',
+    file: 'store/verify.ts',
+    find: 'if (!isIntactPatch(header)) damaged(',
+    replace: 'damaged(',
+    tests: [BITS],
+  },
+  {
+    name: 'lost-manifest-not-counted',
+    breaks: 'snapshots that are gone without a name are counted',
+    file: 'store/verify.ts',
+    find: 'findings.unlisted = unlisted.size;',
+    replace: '',
+    tests: [BITS],
+  },
+  {
+    name: 'gone-parts-taken-for-nothing',
+    breaks: 'it is told that nobody knows what a part held that is gone',
+    file: 'store/verify.ts',
+    find: "findings.uncertain ||= damage.costs === 'unknown';",
+    replace: '',
+    tests: [PACKS],
+  },
+  {
+    name: 'trailer-not-looked-at',
+    breaks: 'a damaged trailer is told',
+    file: 'store/verify.ts',
+    find: 'checkTrailer(header, next);',
+    replace: '',
+    tests: [BITS],
+  },
+  {
+    name: 'packs-set-aside-for-a-descriptor',
+    breaks: 'the descriptor of another store is told from packs of another store',
+    file: 'store/pack-order.ts',
+    find: 'this.isOfAnotherStore = listed.length === 0 && foreign > 0;',
+    replace: 'this.isOfAnotherStore = listed.length === 0 && foreign > 1000;',
+    tests: [FOLDER],
+  },
+  {
+    name: 'lost-pack-hidden-by-a-copy',
+    breaks: 'a pack in whose place another lies is missed',
+    file: 'store/pack-order.ts',
+    find: 'else if (!this.misplaced.some(({ belongsTo }) => belongsTo === expected)) {',
+    replace: 'else if (!this.misplaced.some(({ number }) => number === expected)) {',
+    tests: [PACKS],
+  },
+  {
+    name: 'last-pack-not-missed',
+    breaks: 'a last pack that is gone is missed after a clean close',
+    file: 'store/recovery.ts',
+    find: 'const last = this.#takeMissing();',
+    replace: 'const last = undefined; this.#takeMissing();',
+    tests: ['store/clean-close', PACKS],
+  },
+  {
+    name: 'reasons-of-the-second-look',
+    breaks: 'a repair says of what is lost what was wrong before it set packs aside',
+    file: 'store/repair.ts',
+    find: 'parts: snapshot.parts.map((part) => known.get(part.path) ?? part)',
+    replace: 'parts: snapshot.parts.filter(() => known)',
+    tests: [BITS],
+  },
+  {
+    name: 'save-relies-on-damage',
+    breaks: 'what was found damaged is written again by the next save',
+    file: 'writer/saver.ts',
+    find: 'const isTrusted = client.damageSeen === damageSeen;',
+    replace: 'const isTrusted = client.damageSeen <= damageSeen;',
+    tests: [API],
+  },
+  {
+    name: 'save-relies-on-what-is-gone',
+    breaks: 'a save after a restart relies on no chunk that is gone',
+    file: 'writer/saver.ts',
+    find: 'if (tree.has(index, id) && (changed || store.known(id))) continue;',
+    replace: 'if (tree.has(index, id)) continue;',
+    tests: [API],
   },
 ];

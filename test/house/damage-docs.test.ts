@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { masked } from './commands.js';
-import { GALLERY } from './damages.js';
+import { masked } from '../gallery/commands.js';
+import { GALLERY } from '../gallery/damages.js';
 
 const read = (path: string) =>
   readFileSync(fileURLToPath(new URL(`../../../${path}`, import.meta.url)), 'utf8');
