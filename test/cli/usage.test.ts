@@ -17,13 +17,14 @@ const COMMANDS = [
   'gc',
   'verify',
   'repair',
+  'copy',
   'watch',
   'checkpoint',
   'completion',
 ];
 
 /** Those that an owner does, or keeps from being done. */
-const OF_OWNERS = ['tag', 'untag', 'forget', 'unforget', 'gc', 'repair', 'checkpoint'];
+const OF_OWNERS = ['tag', 'untag', 'forget', 'unforget', 'gc', 'repair', 'copy', 'checkpoint'];
 
 /** Wrong usage: status 2, nothing on stdout, one line and how the command goes on stderr. */
 function assertWrong(args: string[], message: RegExp, usage = 'snap'): void {
