@@ -3,6 +3,7 @@
 import { checks } from './list/checks.js';
 import { collecting } from './list/collecting.js';
 import { commits } from './list/commits.js';
+import { copying } from './list/copying.js';
 import { lengths } from './list/lengths.js';
 import { opening } from './list/opening.js';
 import { recovery } from './list/recovery.js';
@@ -21,4 +22,5 @@ export const mutants: readonly Mutant[] = [
   ...saving,
   ...verifying,
   ...collecting,
+  ...copying,
 ];
