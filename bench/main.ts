@@ -1,9 +1,12 @@
-/** Runs benchmarks, each in a process of its own: `npm run bench`, `npm run bench -- stall [options]`. */
+/**
+ * Runs benchmarks, each in a process of its own: `npm run bench`, `npm run bench -- stall [options]`. What takes many
+ * minutes (scale) runs only when it is named.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const BENCHES = ['stall', 'incremental', 'commit', 'micro'];
+const BENCHES = ['stall', 'incremental', 'commit', 'micro', 'scale'];
 
 const args = process.argv.slice(2);
 const firstOption = args.findIndex((arg) => arg.startsWith('-'));
@@ -16,7 +19,7 @@ if (unknown !== undefined || (names.length === 0 && options.includes('--help')))
   process.exit(unknown === undefined ? 0 : 2);
 }
 
-for (const name of names.length > 0 ? names : BENCHES) {
+for (const name of names.length > 0 ? names : BENCHES.filter((bench) => bench !== 'scale')) {
   const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
   const { status } = spawnSync(process.execPath, ['--expose-gc', program, ...options], { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);

@@ -346,7 +346,7 @@ function ended(how: typeof CLOSED | typeof DIED): void {
   Atomics.notify(words, Word.closed);
 }
 
-let openingToldAt = 0;
+let openingToldAt = Number.NEGATIVE_INFINITY;
 
 function tellOpening(progress: OpenProgress): void {
   const time = performance.now();
