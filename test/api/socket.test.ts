@@ -427,15 +427,25 @@ test('a queue that is never empty shuts neither the socket nor long work out', a
   await until(() => socketOf(path) !== undefined);
   const client = await RawClient.greeted(socketOf(path) as string, storeOf(path));
   const { owner, client: here } = await ownerHere(path);
-  const verified = snap.verify({ readData: true }).then(() => 'verified');
-  client.request(1, 'tag', 'meanwhile', 'latest');
-  await new Promise(setImmediate);
-  let flood: Promise<unknown> = Promise.resolve();
-  for (let count = 0; count < 30_000; count++) flood = owner.request(here, 'flush', []);
-  const tags = owner.request(here, 'tags', []);
-  assert.equal(await Promise.race([verified, flood.then(() => 'flooded')]), 'verified');
-  assert.ok('meanwhile' in ((await tags) as object), 'it was tagged before the queue was empty');
+  let done = false;
+  const flood = async () => {
+    done = false;
+    const requests = Array.from({ length: 30_000 }, () => owner.request(here, 'flush', []));
+    await Promise.all(requests);
+    done = true;
+  };
+  let flooding = flood();
+  client.request(1, 'checkpoint');
+  while (owner.checkpoints === 0) owner.poll();
+  owner.poll();
+  for (let turn = 0; turn < 20; turn++) await null;
+  assert.equal(done, false, 'the socket was heard before the queue was empty');
+  await flooding;
+  const verified = snap.verify({ readData: true });
+  flooding = flood();
   await verified;
+  assert.equal(done, false, 'it was verified before the queue was empty');
+  await flooding;
   await owner.detach(here);
 });
 
