@@ -9,6 +9,10 @@ export type {
 } from './api/channels.js';
 export type { CopyOptions } from './api/copy.js';
 export type { Diff, DiffOptions, ValueDiff } from './api/diff.js';
+export type { LoopContext } from './api/loop/context.js';
+export type { LoopResult } from './api/loop/loop.js';
+export type { CadenceOptions, Duration, LoopOptions } from './api/loop/options.js';
+export type { LoopItem, LoopIterable } from './api/loop/run.js';
 export type { ClassLike, GcOptions, OpenOptions, SaveOptions, VerifyOptions } from './api/options.js';
 export type { RestoreOptions } from './api/reading.js';
 export { Snap } from './api/snap.js';

@@ -2,7 +2,6 @@
 
 import { throwIfAborted } from '../base/abort.js';
 import { SnapError } from '../base/errors.js';
-import type { SnapshotId } from '../base/ids.js';
 import {
   type ClassRegistry,
   decodeState,
@@ -11,6 +10,7 @@ import {
   regionsFor,
 } from '../state/index.js';
 import type { Damage } from '../store/scan.js';
+import type { SnapshotInfo } from '../writer/protocol.js';
 import type { SnapshotRef } from '../writer/refs.js';
 import type { BufferForm, OpenedSnapshot } from '../writer/requests.js';
 
@@ -37,10 +37,10 @@ export async function readState(
   registry: ClassRegistry,
   ref: SnapshotRef,
   options: RestoreOptions,
-): Promise<{ state: unknown; id: SnapshotId }> {
+): Promise<{ state: unknown; info: SnapshotInfo }> {
   const { signal, only, onProgress } = options;
   const opened = (await request('open', [ref, options.run])) as OpenedSnapshot;
-  const id = opened.info.id as SnapshotId;
+  const { id } = opened.info;
   const shapes = inspectSkeleton(opened.skeleton);
   const wanted = only ? regionsFor(opened.skeleton, only) : shapes.map((_, index) => index);
   const totalBytes = wanted.reduce((sum, index) => sum + (opened.regions[index]?.byteLength ?? 0), 0);
@@ -61,7 +61,7 @@ export async function readState(
     ...('into' in options && { into: options.into }),
     ...(only && { only }),
   });
-  return { state, id };
+  return { state, info: opened.info };
 }
 
 const ADVICE =

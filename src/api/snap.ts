@@ -37,6 +37,10 @@ import type { VerifyReport } from '../writer/verify-job.js';
 import { publishCaptured, publishDurable, publishError, publishGc, publishWarning } from './channels.js';
 import type { CopyOptions } from './copy.js';
 import { checkDiff, completeDiff, type Diff, type DiffOptions } from './diff.js';
+import type { LoopHost } from './loop/host.js';
+import type { LoopResult } from './loop/loop.js';
+import type { LoopOptions } from './loop/options.js';
+import { type LoopIterable, startLoop } from './loop/run.js';
 import {
   ASK_OWNER,
   type CheckedOpen,
@@ -94,6 +98,9 @@ export class Snap {
   readonly #tickets = new PendingTickets();
   /** Failures that nobody has heard of yet, oldest first. */
   readonly #unheard: Ticket[] = [];
+  /** How many saves had been asked for from outside when the last capture was begun. */
+  #answered = 0;
+  #isLooping = false;
   #closed: Promise<void> | undefined;
   #broken: SnapError | undefined;
 
@@ -224,16 +231,7 @@ export class Snap {
    * (`into` does not fit), SNAP_UNSUPPORTED (a class that is not registered)
    */
   async restore<T = unknown>(ref: SnapshotRef = 'latest', options: RestoreOptions = {}): Promise<T> {
-    this.#checkOpen();
-    checkRef(ref);
-    throwIfAborted(options.signal);
-    const request = (method: string, args: unknown[]) => this.#request(method, args);
-    const { state, id } = await readState(request, this.#registry, ref, options);
-    if (!options.only && !this.#options.readOnly) {
-      this.#owner.send({ type: 'lineage', client: this.#client, snapshot: id });
-      await this.prepare(state);
-    }
-    return state as T;
+    return (await this.#restore(ref, options)).state as T;
   }
 
   /**
@@ -244,6 +242,50 @@ export class Snap {
    * the store is damaged: what may have been lost is not begun anew in silence
    */
   async resume<T>(init: () => T | Promise<T>, options: RestoreOptions = {}): Promise<T> {
+    return (await this.#resume(init, options)).state as T;
+  }
+
+  /**
+   * Runs a computation to its end, however often the program is restarted: resumes the run or initialises it, runs the
+   * steps, saves by a cadence, and makes the last state durable. With `step` it resolves when the loop has ended; without,
+   * it is an async iterable whose body is the step.
+   *
+   * @example
+   * const { state } = await snap.loop({
+   *   init: () => ({ u: new Float64Array(1000) }),
+   *   step: ({ u }) => advance(u),
+   *   steps: 1_000_000,
+   *   save: { seconds: 60 },
+   * });
+   *
+   * @throws what the step throws, as it is, once what was captured before is durable; what `save` and `resume` throw;
+   *   TypeError or RangeError for options that make no sense
+   */
+  loop<S extends object>(
+    options: LoopOptions<S> & { step: NonNullable<LoopOptions<S>['step']> },
+  ): Promise<LoopResult<S>>;
+  loop<S extends object>(options: LoopOptions<S> & { step?: undefined }): LoopIterable<S>;
+  loop<S extends object>(options: LoopOptions<S>): Promise<LoopResult<S>> | LoopIterable<S> {
+    return startLoop(this.#loopHost(), options);
+  }
+
+  async #restore(ref: SnapshotRef, options: RestoreOptions): Promise<{ state: unknown; from: SnapshotInfo }> {
+    this.#checkOpen();
+    checkRef(ref);
+    throwIfAborted(options.signal);
+    const request = (method: string, args: unknown[]) => this.#request(method, args);
+    const { state, info } = await readState(request, this.#registry, ref, options);
+    if (!options.only && !this.#options.readOnly) {
+      this.#owner.send({ type: 'lineage', client: this.#client, snapshot: info.id as SnapshotId });
+      await this.prepare(state);
+    }
+    return { state, from: info };
+  }
+
+  async #resume(
+    init: () => unknown,
+    options: RestoreOptions,
+  ): Promise<{ state: unknown; from: SnapshotInfo | undefined }> {
     this.#checkOpen();
     if (typeof init !== 'function')
       throw new TypeError('resume takes a function that makes the initial state');
@@ -251,7 +293,7 @@ export class Snap {
     const errors: SnapError[] = [];
     for (const id of ids) {
       try {
-        return await this.restore<T>(id, options);
+        return await this.#restore(id, options);
       } catch (error) {
         if (!(error instanceof SnapError) || error.code !== 'SNAP_CORRUPT') throw error;
         errors.push(error);
@@ -262,7 +304,7 @@ export class Snap {
     if (damage[0]) throw perhapsLost(this.run, damage[0]);
     const state = await init();
     if (!this.#options.readOnly) await this.prepare(state);
-    return state;
+    return { state, from: undefined };
   }
 
   /** Snapshots, newest first: of all runs, or of `filter.run`. */
@@ -404,6 +446,34 @@ export class Snap {
     this.#throwUnheard();
   }
 
+  #loopHost(): LoopHost {
+    const snap = this;
+    return {
+      directory: this.directory,
+      run: this.run,
+      program: this.#options.program,
+      claim: () => {
+        snap.#checkSaves();
+        if (snap.#isLooping)
+          throw new TypeError('this Snap runs a loop already; open another one for another run');
+        snap.#isLooping = true;
+      },
+      release: () => {
+        snap.#isLooping = false;
+      },
+      resume: (init) => snap.#resume(init, {}),
+      save: (state, options) => snap.save(state, options),
+      list: (filter) => snap.list(filter),
+      forgetAll: async (ids) => {
+        await snap.#request('forgetAll', [ids]);
+      },
+      get checkpointAsked() {
+        return snap.#owner.checkpoints !== snap.#answered;
+      },
+      turn: () => snap.#turn(),
+    };
+  }
+
   #newTicket(number: number, step: number | undefined): Ticket {
     return new Ticket(number, nextId(), step, (looked) => {
       const position = this.#unheard.indexOf(looked);
@@ -413,6 +483,7 @@ export class Snap {
 
   /** Hands a save to the queue; returns what to wait for, where it was not settled at once. */
   #submit(state: unknown, ticket: Ticket, save: CheckedSave, calledAt: number): Promise<void> | undefined {
+    const { checkpoints } = this.#owner;
     let settled = false;
     let wake: (() => void) | undefined;
     const settle = (): void => {
@@ -428,6 +499,7 @@ export class Snap {
       takeApart: () => this.#encoder.encode(state),
       captured: (stallMs) => {
         ticket.stallMs = stallMs;
+        this.#answered = checkpoints;
         this.#announceCapture(ticket);
         settle();
       },

@@ -20,6 +20,8 @@ export interface Access {
   saveBegan(): void;
   /** Takes what the writer thread has posted, without waiting for the event loop. */
   poll(): void;
+  /** How many times a save was asked for from outside. */
+  readonly checkpoints: number;
   /** Milliseconds since the event loop was last seen to turn. */
   readonly sinceTurn: number;
   turned(): void;

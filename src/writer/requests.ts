@@ -202,6 +202,14 @@ export const requests = {
     return id;
   },
 
+  /** All of them, or none, in one commit. */
+  async forgetAll(store: Store, _client: Client, ids: SnapshotId[]): Promise<void> {
+    if (ids.length === 0) return;
+    await store.note(() => {
+      for (const id of ids) store.putForget(id, true);
+    });
+  },
+
   async unforget(store: Store, _client: Client, prefix: string): Promise<string> {
     const summary = await byPrefix(store, prefix);
     if (!summary) throw new SnapError('SNAP_NOT_FOUND', `no snapshot has an id that begins with ${prefix}`);

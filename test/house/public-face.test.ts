@@ -19,6 +19,7 @@ test('the public names', () => {
     'gc',
     'info',
     'list',
+    'loop',
     'prepare',
     'restore',
     'resume',

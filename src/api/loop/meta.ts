@@ -1,0 +1,27 @@
+/** What a loop writes into `meta.loop` of each of its snapshots, and reads back when it resumes. */
+
+import type { SnapshotInfo } from '../../writer/protocol.js';
+
+export interface LoopMeta {
+  /** The run clock when the snapshot was captured. */
+  elapsedMs: number;
+  /** How many times the run had been resumed. */
+  restarts: number;
+  /** True where the end condition held. */
+  done: boolean;
+  /** Why it was saved when it was, for people. */
+  cadence: string;
+}
+
+/** Of a snapshot that a loop made, or undefined. What is missing or odd reads as a beginning. */
+export function readLoopMeta({ meta }: Pick<SnapshotInfo, 'meta'>): LoopMeta | undefined {
+  const loop = (meta as { loop?: unknown } | null | undefined)?.loop;
+  if (typeof loop !== 'object' || loop === null) return undefined;
+  const { elapsedMs, restarts, done, cadence } = loop as Partial<Record<keyof LoopMeta, unknown>>;
+  return {
+    elapsedMs: typeof elapsedMs === 'number' && elapsedMs >= 0 ? elapsedMs : 0,
+    restarts: typeof restarts === 'number' && Number.isSafeInteger(restarts) ? restarts : 0,
+    done: done === true,
+    cadence: typeof cadence === 'string' ? cadence : '',
+  };
+}
