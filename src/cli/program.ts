@@ -14,6 +14,7 @@ import { addRestore } from './commands/restore.js';
 import { addShow } from './commands/show.js';
 import { addStats } from './commands/stats.js';
 import { addTag } from './commands/tag.js';
+import { addTorture } from './commands/torture.js';
 import { addUnforget } from './commands/unforget.js';
 import { addUntag } from './commands/untag.js';
 import { addVerify } from './commands/verify.js';
@@ -52,6 +53,7 @@ const ADDITIONS = [
   addCopy,
   addWatch,
   addCheckpoint,
+  addTorture,
   addCompletion,
 ];
 

@@ -1,7 +1,7 @@
 /** What the machine and this process are: the one place that is particular to an operating system. */
 
 import { fstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
-import { freemem, hostname, setPriority } from 'node:os';
+import { availableParallelism, freemem, hostname, setPriority } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 
 export const processId = process.pid;
@@ -71,6 +71,11 @@ export function availableMemory(): number {
   const bytes = typeof process.availableMemory === 'function' ? process.availableMemory() : freemem();
   // It is read from /proc, and 0 where the process has no file descriptor left to open that.
   return bytes > 0 ? bytes : Number.POSITIVE_INFINITY;
+}
+
+/** How many threads can run at a time. */
+export function processors(): number {
+  return availableParallelism();
 }
 
 /** Bytes of memory that this process holds now (resident set). */

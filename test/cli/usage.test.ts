@@ -20,6 +20,7 @@ const COMMANDS = [
   'copy',
   'watch',
   'checkpoint',
+  'torture',
   'completion',
 ];
 

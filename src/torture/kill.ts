@@ -2,7 +2,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { Snap } from '../../src/index.js';
+import { Snap } from '../index.js';
 import type { Report } from './child.js';
 import type { Aim, Moment } from './moments.js';
 import type { Oracle } from './oracle.js';

@@ -1,16 +1,22 @@
 /** What was promised, kept outside of those who are killed; and whether a store has it, bit for bit. */
 
-import { subscribe } from 'node:diagnostics_channel';
-import { Snap, type WarningMessage } from '../../src/index.js';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { isSnapError } from '../base/errors.js';
+import { Snap, type WarningMessage } from '../index.js';
 import type { Report } from './child.js';
 import { isWhole, type Tortured } from './state.js';
 
-/** Calls back where the library, in this process, takes for damage what is only the beginning of a save. */
-export function onDamage(told: (message: string) => void): void {
-  subscribe('holdfast:warning', (warning) => {
+/**
+ * Calls back where the library, in this process, takes for damage what is only the beginning of a save. Returns what
+ * ends that.
+ */
+export function onDamage(told: (directory: string, message: string) => void): () => void {
+  const listen = (warning: unknown) => {
     const { kind, directory, message } = warning as WarningMessage;
-    if (kind === 'damage') told(`taken for damage: ${directory}: ${message}`);
-  });
+    if (kind === 'damage') told(directory, `taken for damage: ${message}`);
+  };
+  subscribe('holdfast:warning', listen);
+  return () => unsubscribe('holdfast:warning', listen);
 }
 
 export class Oracle {
@@ -23,6 +29,10 @@ export class Oracle {
 
   get promised(): number {
     return this.#durable.size;
+  }
+
+  get isContent(): boolean {
+    return this.problems.length === 0;
   }
 
   hear(report: Report): void {
@@ -50,6 +60,23 @@ export class Oracle {
       }
     } finally {
       await snap.close();
+    }
+  }
+
+  /** Restores some of what was promised from a store that was damaged: what comes is right, or refused. */
+  async checkDamaged(snap: Snap, most: number, random: () => number): Promise<void> {
+    const ids = [...this.#durable.keys()].sort(() => random() - 0.5).slice(0, most);
+    for (const id of ids) {
+      try {
+        const state = await snap.restore<Tortured>(id);
+        if (!isWhole(state) || this.#durable.get(id) !== state.check) {
+          this.problems.push(`wrong after a bit was flipped: ${id}`);
+        }
+      } catch (error) {
+        // Not found: it was forgotten, or the bit was in what makes it known.
+        if (!isSnapError(error, 'SNAP_CORRUPT') && !isSnapError(error, 'SNAP_NOT_FOUND')) throw error;
+      }
+      this.restored++;
     }
   }
 

@@ -3,8 +3,8 @@
  * what it was promised, as soon as it was promised, and what it is about to do.
  */
 
-import { INTERNALS } from '../../src/api/options.js';
-import { Snap } from '../../src/index.js';
+import { INTERNALS } from '../api/options.js';
+import { Snap } from '../index.js';
 import { AIMS, type Aim, chances, type Moment } from './moments.js';
 import { advance, initial, isWhole, randomFrom, type Tortured } from './state.js';
 

@@ -1,6 +1,6 @@
 /** A process beside the one that is killed: looks at the newest snapshot whenever it is told to, without a lock. */
 
-import { Snap } from '../../src/index.js';
+import { Snap } from '../index.js';
 import { onDamage } from './oracle.js';
 import { isWhole, type Tortured } from './state.js';
 
@@ -9,7 +9,7 @@ export type Look = { step: number | undefined } | { wrong: string };
 const [, , path] = process.argv as [string, string, string];
 
 let damage: string | undefined;
-onDamage((message) => {
+onDamage((_, message) => {
   damage ??= `a reader: ${message}`;
 });
 
@@ -29,4 +29,3 @@ async function look(): Promise<Look> {
 }
 
 process.on('message', async () => process.send?.(await look()));
-process.on('disconnect', () => process.exit());
