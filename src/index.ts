@@ -14,6 +14,7 @@ export type { LoopResult } from './api/loop/loop.js';
 export type { CadenceOptions, Duration, LoopOptions } from './api/loop/options.js';
 export type { LoopItem, LoopIterable } from './api/loop/run.js';
 export type { ClassLike, GcOptions, OpenOptions, SaveOptions, VerifyOptions } from './api/options.js';
+export { type IntegerArray, Random, type RandomState } from './api/random.js';
 export type { RestoreOptions } from './api/reading.js';
 export { Snap } from './api/snap.js';
 export type { SaveTicket } from './api/ticket.js';

@@ -55,6 +55,7 @@ import {
   type VerifyOptions,
 } from './options.js';
 import { PendingTickets } from './pending.js';
+import { Random } from './random.js';
 import { noneIntact, perhapsLost, type RestoreOptions, readState } from './reading.js';
 import { type SaveTicket, Ticket } from './ticket.js';
 
@@ -115,7 +116,7 @@ export class Snap {
       throw new TypeError('Snap.open takes the path of a folder, as in Snap.open("./checkpoints")');
     }
     const checked = checkOpenOptions(options);
-    const registry = new ClassRegistry(options.classes ?? []);
+    const registry = new ClassRegistry(options.classes, [Random]);
     throwIfAborted(options.signal);
     const { create, readOnly, compression, internals } = checked;
     const wanted = { directory, create, readOnly, compression, internals };

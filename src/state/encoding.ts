@@ -160,7 +160,7 @@ export class Encoding {
 
   /** The error for the value being written, or for its property. */
   refusal(value: unknown, key?: string): SnapError {
-    return refuseValue(this.frames.path(key), value);
+    return refuseValue(this.frames.path(key), value, this.registry);
   }
 
   /** What an encode throws for what was thrown inside it. */

@@ -12,6 +12,7 @@ import type { Builder } from './build.js';
 import { classOf, type GraphNode } from './graph.js';
 import { type Base, baseName, baseOf, ORDINARY } from './intrinsics.js';
 import { define } from './objects.js';
+import { kindOf, register } from './refuse.js';
 import type { ClassEntry } from './registry.js';
 import * as tag from './tags.js';
 
@@ -23,7 +24,7 @@ export function entryOf(builder: Builder, node: GraphNode): ClassEntry {
     throw builder.error(
       'SNAP_UNSUPPORTED',
       node,
-      `was saved as an instance of ${name}, a class that is not registered: open the store with { classes: [${name}] }`,
+      `was saved as an instance of ${name}, a class that is not registered: ${register(name)}`,
     );
   }
   const base = baseOfNode(node);
@@ -114,11 +115,14 @@ export function isMigrating(node: GraphNode, entry: ClassEntry): boolean {
 function migrated(builder: Builder, node: GraphNode, entry: ClassEntry, data: unknown): unknown {
   const { version } = classOf(node);
   if (entry.migrate === undefined) {
+    const advice =
+      version > entry.version
+        ? 'restore it with a program of that version'
+        : `give ${entry.name} static [Snap.migrate](data, from)`;
     throw builder.error(
       'SNAP_UNSUPPORTED',
       node,
-      `was saved by version ${version} of ${entry.name}, which is now at version ${entry.version}: ` +
-        `give ${entry.name} static [Snap.migrate](data, from)`,
+      `was saved by version ${version} of ${entry.name}, which is now at version ${entry.version}: ${advice}`,
     );
   }
   try {
@@ -155,7 +159,7 @@ function decoded(builder: Builder, node: GraphNode, entry: ClassEntry, data: unk
   throw builder.error(
     'SNAP_UNSUPPORTED',
     node,
-    `is a ${entry.name} whose [Snap.decode] returned something else`,
+    `is a ${entry.name} whose [Snap.decode] returned ${kindOf(instance)}, not an instance of ${entry.name} itself`,
   );
 }
 

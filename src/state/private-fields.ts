@@ -10,6 +10,7 @@
 
 import type { AnyFunction } from './intrinsics.js';
 
+const ENCODE = Symbol.for('holdfast.encode');
 const sourceOf = Function.prototype.toString;
 
 /** Comments, strings and whole template literals (with what they interpolate). */
@@ -25,4 +26,17 @@ export function privateFieldOf(cls: AnyFunction): string | undefined {
   const source = sourceOf.call(cls);
   if (!source.startsWith('class') || !source.includes('#')) return undefined;
   return MEMBER.exec(source.replace(BLANKED, ' '))?.[1];
+}
+
+/**
+ * Why instances of a class cannot be saved by their fields, of which nobody outside the class can read some; undefined
+ * where they can, or where the class brings [Snap.encode].
+ */
+export function privateObstacle(cls: AnyFunction): string | undefined {
+  if (ENCODE in cls) return undefined;
+  for (let up: unknown = cls; typeof up === 'function'; up = Object.getPrototypeOf(up)) {
+    const field = privateFieldOf(up as AnyFunction);
+    if (field !== undefined) return `its private ${field} cannot be read from outside`;
+  }
+  return undefined;
 }

@@ -8,8 +8,9 @@
 
 import { types } from 'node:util';
 import { SnapError } from '../base/errors.js';
-import { BASES } from './intrinsics.js';
+import { type AnyFunction, BASES } from './intrinsics.js';
 import { stateAt } from './paths.js';
+import { privateObstacle } from './private-fields.js';
 
 const { getOwnPropertyDescriptor, getOwnPropertySymbols, getPrototypeOf } = Object;
 
@@ -20,6 +21,8 @@ interface Refusal {
 
 const REBUILD = 'rebuild it after restore, or leave it out of the state';
 
+const ANONYMOUS = 'an anonymous class';
+
 const ITERATOR_PROTOTYPE = getPrototypeOf(getPrototypeOf(function* () {}.prototype));
 
 export function refuse(path: string, what: string, todo: string, cause?: unknown): SnapError {
@@ -27,11 +30,18 @@ export function refuse(path: string, what: string, todo: string, cause?: unknown
   return new SnapError('SNAP_UNSUPPORTED', `${stateAt(path)} ${what}: ${todo}`, fields);
 }
 
-/** The error for a value that no kept kind matches. */
-export function refuseValue(path: string, value: unknown): SnapError {
-  const { what, todo } = explain(value);
+/** The error for a value that no kept kind matches. `registered` has the names of the classes that are. */
+export function refuseValue(path: string, value: unknown, registered: Names = NO_NAMES): SnapError {
+  const { what, todo } = explain(value, registered);
   return refuse(path, what, todo);
 }
+
+/** A set of names. */
+interface Names {
+  byName(name: string): unknown;
+}
+
+const NO_NAMES: Names = { byName: () => undefined };
 
 /** Where an encode is. */
 interface Place {
@@ -79,7 +89,7 @@ export function disguise(value: object): string | undefined {
   return undefined;
 }
 
-function explain(value: unknown): Refusal {
+function explain(value: unknown, registered: Names): Refusal {
   if (typeof value === 'function') {
     return {
       what: `is a function${nameOf(value)}`,
@@ -104,7 +114,7 @@ function explain(value: unknown): Refusal {
       todo: 'put the object behind it into the state, and make the Proxy anew after restore',
     };
   }
-  return explainBranded(value) ?? explainByPrototype(value);
+  return explainBranded(value) ?? explainByPrototype(value, registered);
 }
 
 function explainBranded(value: object): Refusal | undefined {
@@ -136,7 +146,7 @@ function iterator(): Refusal {
   };
 }
 
-function explainByPrototype(value: object): Refusal {
+function explainByPrototype(value: object, registered: Names): Refusal {
   const prototype = getPrototypeOf(value);
   const kind = disguise(value);
   if (prototype === null || prototype === Object.prototype) {
@@ -177,10 +187,37 @@ function explainByPrototype(value: object): Refusal {
     };
   }
   if (HOST_CLASSES.has(name) && isOwnGlobal(prototype, name)) return { what: `is a ${name}`, todo: REBUILD };
-  return {
-    what: `is an instance of ${name}, a class that is not registered`,
-    todo: `open the store with { classes: [${name}] }, or leave it out of the state`,
-  };
+  return explainClass(prototype, name, registered);
+}
+
+function explainClass(prototype: object, name: string, registered: Names): Refusal {
+  const made = getOwnPropertyDescriptor(prototype, 'constructor')?.value as unknown;
+  if (registered.byName(name) !== undefined) {
+    return {
+      what: `is an instance of another ${name} than the class of that name that is registered`,
+      todo: "register it too, with a static [Snap.className] = '...' of its own, or load its module only once",
+    };
+  }
+  if (name === ANONYMOUS) {
+    return {
+      what: 'is an instance of an anonymous class, which is not registered',
+      todo: 'give the class a name and register it, or leave its instances out of the state',
+    };
+  }
+  const what = `is an instance of ${name}, a class that is not registered`;
+  const obstacle = typeof made === 'function' ? privateObstacle(made as AnyFunction) : undefined;
+  if (obstacle === undefined) return { what, todo: `${register(name)}, or leave it out of the state` };
+  return { what, todo: `${register(name)}; and as ${obstacle}, ${giveHooks(name)}` };
+}
+
+/** What to do about a class that is not registered. */
+export function register(name: string): string {
+  return `add it where the store is opened, as in Snap.open(directory, { classes: [${name}] })`;
+}
+
+/** What to do about a class that cannot be saved by its fields. */
+export function giveHooks(name: string): string {
+  return `give ${name} static [Snap.encode](instance) and static [Snap.decode](data)`;
 }
 
 /** True for the prototype of a constructor written in native code: only that can make or read its instances. */
@@ -216,7 +253,7 @@ const REALM_CLASSES = new Set(
 function constructorName(prototype: object): string | undefined {
   if (types.isProxy(prototype)) return undefined;
   const made = getOwnPropertyDescriptor(prototype, 'constructor')?.value as unknown;
-  if (typeof made === 'function') return nameOf(made).trim() || 'an anonymous class';
+  if (typeof made === 'function') return nameOf(made).trim() || ANONYMOUS;
   // Temporal, Intl and host prototypes without a constructor still carry a tag.
   const tag = getOwnPropertyDescriptor(prototype, Symbol.toStringTag)?.value as unknown;
   return typeof tag === 'string' && tag !== '' ? tag : undefined;

@@ -12,8 +12,8 @@
 
 import { types } from 'node:util';
 import { type AnyFunction, BASES, type Base, ORDINARY } from './intrinsics.js';
-import { privateFieldOf } from './private-fields.js';
-import { isNative } from './refuse.js';
+import { privateObstacle } from './private-fields.js';
+import { isNative, kindOf } from './refuse.js';
 
 /** `static [snapEncode](instance)`: anything a state may hold, from which `snapDecode` makes the instance again. */
 export const snapEncode: unique symbol = Symbol.for('holdfast.encode') as never;
@@ -47,9 +47,12 @@ export class ClassRegistry {
   readonly #byPrototype = new Map<object, ClassEntry>();
   readonly #byName = new Map<string, ClassEntry>();
 
-  /** @throws TypeError for what is not a class of the program, and for two classes of one name */
-  constructor(classes: Iterable<AnyFunction> = []) {
-    for (const cls of classes) this.#register(cls);
+  /**
+   * @param own classes of this library, which need not be named by the program
+   * @throws TypeError for what is not a class of the program, and for two classes of one name
+   */
+  constructor(classes: Iterable<AnyFunction> = [], own: Iterable<AnyFunction> = []) {
+    for (const cls of [...own, ...listOf(classes)]) this.#register(cls);
   }
 
   byPrototype(prototype: object): ClassEntry | undefined {
@@ -65,8 +68,8 @@ export class ClassRegistry {
     if (this.#byPrototype.get(entry.prototype) !== undefined) return;
     if (this.#byName.has(entry.name)) {
       throw new TypeError(
-        `two classes of the name ${entry.name} are registered: give one of them ` +
-          "another with static [Symbol.for('holdfast.name')] = '...'",
+        `two classes of the name ${entry.name} are registered: give one of them another with ` +
+          "static [Snap.className] = '...'",
       );
     }
     this.#byPrototype.set(entry.prototype, entry);
@@ -74,9 +77,14 @@ export class ClassRegistry {
   }
 }
 
+function listOf(classes: Iterable<AnyFunction>): Iterable<AnyFunction> {
+  if (typeof classes === 'object' && typeof classes?.[Symbol.iterator] === 'function') return classes;
+  throw new TypeError(`classes takes a list, as in { classes: [Particle] }, not ${kindOf(classes)}`);
+}
+
 function describeClass(cls: unknown): ClassEntry {
   if (typeof cls !== 'function' || types.isProxy(cls)) {
-    throw new TypeError(`classes must hold classes, not ${cls === null ? 'null' : typeof cls}`);
+    throw new TypeError(`classes must hold classes, as in { classes: [Particle] }, not ${kindOf(cls)}`);
   }
   const statics = cls as unknown as Record<symbol | string, unknown>;
   const prototype = Object.getOwnPropertyDescriptor(cls, 'prototype')?.value as unknown;
@@ -89,7 +97,7 @@ function describeClass(cls: unknown): ClassEntry {
   const name = Object.hasOwn(cls, snapName) ? statics[snapName] : cls.name;
   if (typeof name !== 'string' || name === '') {
     throw new TypeError(
-      "a registered class needs a name: give it static [Symbol.for('holdfast.name')] = '...' with a string",
+      "a registered class needs a name: give it static [Snap.className] = '...' with a string",
     );
   }
   const version = statics[snapVersion] ?? 0;
@@ -98,6 +106,9 @@ function describeClass(cls: unknown): ClassEntry {
   }
   const hook = (symbol: symbol, label: string): AnyFunction | undefined => {
     const value = statics[symbol];
+    if (value === undefined && symbol in prototype) {
+      throw new TypeError(`[Snap.${label}] of ${name} is a member of its instances: make it static`);
+    }
     if (value !== undefined && typeof value !== 'function') {
       throw new TypeError(`${name}[Snap.${label}] must be a static method`);
     }
@@ -116,7 +127,7 @@ function describeClass(cls: unknown): ClassEntry {
     prototype,
     version: version as number,
     base: inside.base,
-    obstacle: encode === undefined ? (inside.obstacle ?? privateFieldObstacle(cls)) : undefined,
+    obstacle: encode === undefined ? (inside.obstacle ?? privateObstacle(cls)) : undefined,
     encode: encode && ((instance) => Reflect.apply(encode, cls, [instance])),
     decode: decode && ((data) => Reflect.apply(decode, cls, [data])),
     migrate: migrate && ((data, from) => Reflect.apply(migrate, cls, [data, from])),
@@ -139,13 +150,4 @@ function findBase(prototype: object): { base: Base; obstacle?: string } {
     if (isNative(up)) return { base: ORDINARY, obstacle: `it extends ${up.constructor.name}` };
   }
   return { base: ORDINARY };
-}
-
-/** Fields that nobody outside the class can read would come back missing. */
-function privateFieldObstacle(cls: AnyFunction): string | undefined {
-  for (let up: unknown = cls; typeof up === 'function'; up = Object.getPrototypeOf(up)) {
-    const field = privateFieldOf(up as AnyFunction);
-    if (field !== undefined) return `its private ${field} cannot be read from outside`;
-  }
-  return undefined;
 }

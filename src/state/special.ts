@@ -23,7 +23,7 @@ import {
   regExpSource,
 } from './intrinsics.js';
 import { extraNames } from './own-props.js';
-import { refuse } from './refuse.js';
+import { giveHooks, refuse } from './refuse.js';
 import type { ClassEntry } from './registry.js';
 import * as tag from './tags.js';
 import { writeBuffer, writeMemory, writeView } from './views.js';
@@ -51,7 +51,7 @@ function writeInstance(encoding: Encoding, value: object, entry: ClassEntry): vo
     throw refuse(
       encoding.frames.path(),
       `is a ${entry.name}, which cannot be saved by its fields (${entry.obstacle})`,
-      `give ${entry.name} static [Snap.encode](instance) and static [Snap.decode](data)`,
+      giveHooks(entry.name),
     );
   }
   sink.u8(tag.T_INSTANCE);

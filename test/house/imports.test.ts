@@ -27,6 +27,7 @@ const ONLY_IN: [module: RegExp, rooms: readonly string[]][] = [
   [/^level$/, ['store']],
   [/^zstd-napi/, ['compress']],
   [/^@napi-rs\/blake-hash$/, ['chunker']],
+  [/^pure-rand/, ['api']],
   [/^node:worker_threads$/, ['writer']],
   [/^(commander|cli-table3|cli-progress|fflate)$/, ['cli']],
 ];

@@ -4,7 +4,7 @@ import * as holdfast from '../../src/index.js';
 
 /** A change of this list is a change of the API: it belongs in the CHANGELOG. */
 test('the public names', () => {
-  assert.deepEqual(Object.keys(holdfast).sort(), ['Snap', 'SnapError']);
+  assert.deepEqual(Object.keys(holdfast).sort(), ['Random', 'Snap', 'SnapError']);
   const own = (object: object) => Object.getOwnPropertyNames(object).sort();
   assert.deepEqual(
     own(holdfast.Snap).filter((name) => !['length', 'name', 'prototype'].includes(name)),
@@ -30,6 +30,19 @@ test('the public names', () => {
     'unforget',
     'untag',
     'verify',
+  ]);
+  assert.deepEqual(own(holdfast.Random.prototype), [
+    'clone',
+    'constructor',
+    'fillInteger',
+    'fillNormal',
+    'fillUniform',
+    'integer',
+    'jump',
+    'normal',
+    'shuffle',
+    'split',
+    'uniform',
   ]);
   assert.equal(typeof holdfast.Snap.prototype[Symbol.asyncDispose], 'function');
 });

@@ -6,6 +6,7 @@ import { commits } from './list/commits.js';
 import { copying } from './list/copying.js';
 import { lengths } from './list/lengths.js';
 import { opening } from './list/opening.js';
+import { random } from './list/random.js';
 import { recovery } from './list/recovery.js';
 import { saving } from './list/saving.js';
 import { trees } from './list/trees.js';
@@ -23,4 +24,5 @@ export const mutants: readonly Mutant[] = [
   ...verifying,
   ...collecting,
   ...copying,
+  ...random,
 ];

@@ -257,7 +257,7 @@ test('a decode that returns something else is refused', () => {
       () => load(saved, [Odd]),
       'SNAP_UNSUPPORTED',
       'a',
-      /is a Odd whose \[Snap\.decode\] returned something else/,
+      /is a Odd whose \[Snap\.decode\] returned .*, not an instance of Odd itself/,
     );
   }
 });
@@ -380,8 +380,11 @@ test('misuse of the registry is a TypeError that says what is wrong', () => {
     [[Intl.DateTimeFormat], /built in/],
     [[() => 1], /not a class/],
     [[Particle.bind(null)], /not a class/],
-    [[{}], /must hold classes, not object/],
-    [[null], /must hold classes, not null/],
+    [[{}], /must hold classes.*not a plain object/],
+    [[null], /must hold classes.*not null/],
+    [[new Particle()], /must hold classes.*not an instance of Particle/],
+    [Particle as never, /classes takes a list, as in \{ classes: \[Particle\] \}, not a function/],
+    [{ Particle } as never, /classes takes a list.*not a plain object/],
     [[new Proxy(Particle, {})], /must hold classes/],
     [[class {}], /needs a name/],
     [
@@ -423,6 +426,15 @@ test('misuse of the registry is a TypeError that says what is wrong', () => {
         },
       ],
       /X\[Snap\.encode\] must be a static method/,
+    ],
+    [
+      [
+        class X {
+          [snapEncode]() {}
+          [snapDecode]() {}
+        },
+      ],
+      /\[Snap\.encode\] of X is a member of its instances: make it static/,
     ],
     [
       [
@@ -547,7 +559,7 @@ test('versions that differ without a migration are refused', () => {
     () => load(saved, [BoxWithout]),
     'SNAP_UNSUPPORTED',
     'a',
-    /saved by version 1 of Box, which is now at version 0: give Box static \[Snap\.migrate\]/,
+    /saved by version 1 of Box, which is now at version 0: restore it with a program of that version/,
   );
 });
 
