@@ -15,7 +15,7 @@ export interface OwnerStatus {
   /** Saves that became durable since then, and those that failed. */
   saves: number;
   failedSaves: number;
-  /** Saves that became durable in the last 60 seconds, or since then where that is shorter. */
+  /** How many saves a minute became durable, by the last 60 seconds, or the time since then where that is shorter. */
   savesPerMinute: number;
   /** Bytes appended for saves since then. */
   storedBytes: number;
@@ -86,7 +86,7 @@ export class Status {
     for (const [bucket, at] of this.#seconds.entries()) {
       if (at >= 0 && second - at < BUCKETS) sum += this.#counts[bucket] as number;
     }
-    return sum;
+    return (sum * BUCKETS) / Math.min(BUCKETS, second + 1);
   }
 
   #second(): number {

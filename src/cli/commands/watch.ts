@@ -41,13 +41,17 @@ export function addWatch(program: Command, perform: Perform): void {
 async function watch(context: Context, { interval, count: looks = Number.POSITIVE_INFINITY }: Options) {
   const directory = storeOf(context);
   const { output, json, signal } = context;
+  let isWaiting = false;
   for (let look = 1; ; look++) {
     const status = await statusOf(directory, signal);
     // A folder that is no store is told as everywhere.
     if (!status && look === 1) await reading(context, async () => {});
     if (json) output.jsonLine('status', { store: directory, owner: status ?? null });
-    else if (output.style.columns === undefined) output.data(status ? line(status) : NOBODY);
-    else output.redraw(status ? panel(status, context) : NOBODY);
+    else if (output.style.columns !== undefined) output.redraw(status ? panel(status, context) : NOBODY);
+    else if (status) output.data(line(status));
+    // Lines in a file: once is enough.
+    else if (!isWaiting) output.data(NOBODY);
+    isWaiting = !status;
     if (look >= looks || signal.aborted) return ExitStatus.done;
     await pause(interval * 1000, signal);
     // To stop looking is how this ends.
