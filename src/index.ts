@@ -13,7 +13,14 @@ export type { LoopContext } from './api/loop/context.js';
 export type { LoopResult } from './api/loop/loop.js';
 export type { CadenceOptions, Duration, LoopOptions } from './api/loop/options.js';
 export type { LoopItem, LoopIterable } from './api/loop/run.js';
-export type { ClassLike, GcOptions, OpenOptions, SaveOptions, VerifyOptions } from './api/options.js';
+export type {
+  ClassLike,
+  GcOptions,
+  OpenOptions,
+  RegionSizesOptions,
+  SaveOptions,
+  VerifyOptions,
+} from './api/options.js';
 export { type IntegerArray, Random, type RandomState } from './api/random.js';
 export type { RestoreOptions } from './api/reading.js';
 export { Snap } from './api/snap.js';
@@ -23,6 +30,7 @@ export type { ContentDiff, LargestDifference } from './store/content-diff.js';
 export type { CopiedSnapshot, CopiedTag, CopyProgress, SkippedSnapshot, SkipReason } from './store/copy.js';
 export type { GcProgress } from './store/gc.js';
 export type { PlannedSnapshot } from './store/gc-plan.js';
+export type { RegionSizes, RegionSizesProgress } from './store/region-sizes.js';
 export type { RepairedPack, RepairOptions, RepairProgress, RepairReport } from './store/repair.js';
 export type { RetentionPolicy } from './store/retention-policy.js';
 export type { OpenProgress } from './store/store.js';

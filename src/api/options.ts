@@ -5,6 +5,7 @@ import { MiB } from '../base/sizes.js';
 import { checkLevel } from '../compress/compressor.js';
 import type { Program } from '../format/manifest.js';
 import type { GcProgress } from '../store/gc.js';
+import type { RegionSizesProgress } from '../store/region-sizes.js';
 import { type Policy, parsePolicy, type RetentionPolicy } from '../store/retention-policy.js';
 import type { OpenProgress } from '../store/store.js';
 import type { VerifyProgress } from '../store/verify.js';
@@ -87,6 +88,13 @@ export interface VerifyOptions {
   onProgress?: ((progress: VerifyProgress) => void) | undefined;
 }
 
+/** Options of `regionSizes`. */
+export interface RegionSizesOptions {
+  signal?: AbortSignal | undefined;
+  /** Told a few times a second how far it is: `done` of `total` snapshots. */
+  onProgress?: ((progress: RegionSizesProgress) => void) | undefined;
+}
+
 /** Options of `gc`. */
 export interface GcOptions {
   /** Only say what would be done. */
@@ -138,6 +146,8 @@ const OPEN_NAMES: ReadonlySet<string> = new Set([
   'signal',
   'onProgress',
 ]);
+const REGION_SIZES_NAMES: ReadonlySet<string> = new Set(['signal', 'onProgress']);
+
 const VERIFY_NAMES: ReadonlySet<string> = new Set([
   'readData',
   'sample',
@@ -210,6 +220,11 @@ export function checkVerifyOptions(options: VerifyOptions): VerifyRequest {
   }
   checkSeconds(maxSeconds);
   return { share: checkBoolean(readData, 'readData') ? sample : 0, maxSeconds };
+}
+
+export function checkRegionSizes(options: RegionSizesOptions): RegionSizesOptions {
+  checkNames(options, REGION_SIZES_NAMES, 'regionSizes');
+  return options;
 }
 
 export function checkGc(policy: RetentionPolicy | undefined, options: GcOptions): GcRequest {

@@ -22,6 +22,7 @@ import {
   snapName,
   snapVersion,
 } from '../state/index.js';
+import type { RegionSizes } from '../store/region-sizes.js';
 import type { RepairOptions, RepairReport } from '../store/repair.js';
 import type { RetentionPolicy } from '../store/retention-policy.js';
 import type { Access } from '../writer/access.js';
@@ -47,10 +48,12 @@ import {
   type CheckedSave,
   checkGc,
   checkOpenOptions,
+  checkRegionSizes,
   checkSaveOptions,
   checkVerifyOptions,
   type GcOptions,
   type OpenOptions,
+  type RegionSizesOptions,
   type SaveOptions,
   type VerifyOptions,
 } from './options.js';
@@ -363,6 +366,22 @@ export class Snap {
   /** Sizes of the store, in bytes, and of each run in it. */
   async stats(): Promise<StoreStats> {
     return (await this.#request('stats', [])) as StoreStats;
+  }
+
+  /**
+   * What each region takes on disk, by run, over all snapshots that are not forgotten: chunks that several hold count
+   * for the one that held them first. Reads what describes the states, not their data, and goes on beside saves.
+   *
+   * @throws SnapError SNAP_CORRUPT where a page cannot be read; AbortError
+   */
+  async regionSizes(options: RegionSizesOptions = {}): Promise<RegionSizes[]> {
+    const { signal } = checkRegionSizes(options);
+    throwIfAborted(signal);
+    this.#checkOpen();
+    const progress = options.onProgress as ((progress: unknown) => void) | undefined;
+    const sizes = await this.#owner.request(this.#client, 'regionSizes', [], { progress, signal });
+    throwIfAborted(signal);
+    return sizes as RegionSizes[];
   }
 
   /**

@@ -1,8 +1,9 @@
 /** Which snapshots a gc drops, why, and what each of them takes. Reads only. */
 
 import type { SnapshotId } from '../base/ids.js';
-import { isContent, recordBytes } from '../format/record.js';
+import { recordBytes } from '../format/record.js';
 import type { GcOptions, GcProgress } from './gc.js';
+import { addHeldBytes } from './held-bytes.js';
 import type { Summary } from './index.js';
 import { Marks } from './mark.js';
 import { type Candidate, fitToBytes, type Plan, planRetention } from './retention.js';
@@ -100,17 +101,8 @@ async function* sizesOf(
       yield { phase: 'plan', done: owner, total: ids.length };
     }
   }
-  const seen = new Marks();
-  for (const [pack, end] of store.ends()) {
-    let records = 0;
-    for (const { id, location } of store.recordsOf(pack, end)) {
-      if (++records % 512 === 0) yield { phase: 'plan', done: ids.length, total: ids.length };
-      if (!isContent(location.type) || seen.has(id)) continue;
-      const owner = marks.owner(id);
-      if (owner === undefined || owner >= ids.length) continue;
-      seen.add(id);
-      sizes[owner] = (sizes[owner] as number) + recordBytes(location.storedLength);
-    }
+  for await (const _ of addHeldBytes(store, marks, sizes)) {
+    yield { phase: 'plan', done: ids.length, total: ids.length };
   }
   return sizes;
 }

@@ -53,12 +53,13 @@ export class Marks {
   /** Marks everything of a snapshot; yields after every page. Throws where a page cannot be read. */
   *snapshot(store: Store, summary: Summary, owner = 0): Generator<void> {
     const manifest = store.manifest(summary);
-    yield* this.#tree(store, manifest.skeleton, owner);
-    if ('tree' in manifest.regions) yield* this.#tree(store, manifest.regions.tree, owner);
-    for (const { tree } of readRegionTable(store, manifest)) yield* this.#tree(store, tree, owner);
+    yield* this.tree(store, manifest.skeleton, owner);
+    if ('tree' in manifest.regions) yield* this.tree(store, manifest.regions.tree, owner);
+    for (const { tree } of readRegionTable(store, manifest)) yield* this.tree(store, tree, owner);
   }
 
-  *#tree(store: Store, tree: Tree, owner: number): Generator<void> {
+  /** Marks everything of a region. */
+  *tree(store: Store, tree: Tree, owner: number): Generator<void> {
     for (const entry of tree.entries) {
       if (tree.height === 0) this.add(entry.id, owner);
       else yield* this.#page(store, entry, tree.height - 1, owner);

@@ -10,6 +10,7 @@
 import type { Store } from '../store/store.js';
 import { diffJob } from './diff-job.js';
 import { gcJob } from './gc-job.js';
+import { regionSizesJob } from './region-sizes-job.js';
 import { verifyJob } from './verify-job.js';
 
 /** A job yields its progress, often, and returns its reply. */
@@ -27,6 +28,7 @@ export const jobs: Record<string, (store: Store, context: JobContext, args: unkn
   gc: gcJob,
   verify: verifyJob,
   diff: diffJob,
+  regionSizes: regionSizesJob,
 };
 
 export interface BackgroundHooks {

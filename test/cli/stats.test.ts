@@ -60,3 +60,22 @@ test('an empty store has no ratios', async (t) => {
   assert.deepEqual([stats.totalRatio, stats.storedBytesPerSnapshot, stats.runs], [null, null, []]);
   assert.equal(snap(['--store', directory, 'stats']).status, 0);
 });
+
+test('stats --regions: what each region takes, by run; together what the snapshots take', async () => {
+  const { regions } = document<{ regions: { run: string; path: string | null; storedBytes: number }[] }>(
+    snap(['--store', made.directory, 'stats', '--regions', '--json']),
+  );
+  await using reader = await Snap.open(made.directory, { readOnly: true });
+  for (const run of ['fine', 'heat']) {
+    const listed = (await reader.info(made.ids[`${run}/100`] ?? '')).regions.map(({ path }) => path);
+    const paths = regions.filter((region) => region.run === run).map(({ path }) => path);
+    assert.deepEqual(new Set(paths), new Set([null, ...listed]), 'what is in no region has no path');
+  }
+  const sizes = regions.map(({ storedBytes }) => storedBytes);
+  const { packBytes, storedBytes } = await reader.stats();
+  const sum = sizes.reduce((total, size) => total + size, 0);
+  assert.ok(sum <= packBytes && sum > storedBytes / 2, `${sum} of ${storedBytes}`);
+  const { stdout } = snap(['--store', made.directory, 'stats', '--regions']);
+  const table = stdout.slice(stdout.indexOf('run   region'));
+  assert.ok(table.split('\n').length > regions.length && table.includes('(the rest)'), stdout);
+});

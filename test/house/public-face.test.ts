@@ -21,6 +21,7 @@ test('the public names', () => {
     'list',
     'loop',
     'prepare',
+    'regionSizes',
     'restore',
     'resume',
     'save',
