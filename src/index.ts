@@ -4,14 +4,17 @@ export type {
   CapturedMessage,
   DurableMessage,
   GcMessage,
+  LoopMessage,
   SaveErrorMessage,
   WarningMessage,
 } from './api/channels.js';
 export type { CopyOptions } from './api/copy.js';
 export type { Diff, DiffOptions, ValueDiff } from './api/diff.js';
-export type { LoopContext } from './api/loop/context.js';
+export type { CadenceInfo } from './api/loop/cadence.js';
+export type { LoopContext, SnapshotNames } from './api/loop/context.js';
+export type { LoopHooks } from './api/loop/hooks.js';
 export type { LoopResult } from './api/loop/loop.js';
-export type { CadenceOptions, Duration, LoopOptions } from './api/loop/options.js';
+export type { CadenceOptions, Duration, LoopOptions, SignalOptions } from './api/loop/options.js';
 export type { LoopItem, LoopIterable } from './api/loop/run.js';
 export type {
   ClassLike,

@@ -5,12 +5,15 @@
  *   holdfast:save:durable    { directory, info: SnapshotInfo }
  *   holdfast:save:error      { directory, run, id, error: SnapError }
  *   holdfast:gc              { directory, run, report: GcReport }; `run` is undefined where `gc` was called
+ *   holdfast:loop            { directory, run, event, step, cadence: CadenceInfo }; `event` is 'begin', 'cadence' (what a
+ *                            save costs was measured anew) or 'end'
  *   holdfast:warning         { directory, kind, message, pack?, offset?, snapshot? }
  */
 
 import { channel } from 'node:diagnostics_channel';
 import type { GcReport } from '../writer/gc-job.js';
 import type { SnapshotInfo, Warning } from '../writer/protocol.js';
+import type { CadenceInfo } from './loop/cadence.js';
 
 export interface CapturedMessage {
   directory: string;
@@ -40,12 +43,22 @@ export interface GcMessage {
   report: GcReport;
 }
 
+export interface LoopMessage {
+  directory: string;
+  run: string;
+  event: 'begin' | 'cadence' | 'end';
+  /** Steps done, over all restarts. */
+  step: number;
+  cadence: CadenceInfo;
+}
+
 export type WarningMessage = Warning & { directory: string };
 
 const captured = channel('holdfast:save:captured');
 const durable = channel('holdfast:save:durable');
 const failed = channel('holdfast:save:error');
 const collected = channel('holdfast:gc');
+const looped = channel('holdfast:loop');
 const warned = channel('holdfast:warning');
 
 export function publishCaptured(message: () => CapturedMessage): void {
@@ -62,6 +75,10 @@ export function publishError(message: () => SaveErrorMessage): void {
 
 export function publishGc(message: () => GcMessage): void {
   if (collected.hasSubscribers) collected.publish(message());
+}
+
+export function publishLoop(message: () => LoopMessage): void {
+  if (looped.hasSubscribers) looped.publish(message());
 }
 
 /** A warning is also a process warning, so that nobody has to subscribe to hear of damage. */

@@ -481,7 +481,12 @@ export class Snap {
       release: () => {
         snap.#isLooping = false;
       },
-      resume: (init) => snap.#resume(init, {}),
+      resume: async (init, into) => {
+        if (!into) return snap.#resume(init, {});
+        const made = await init();
+        return snap.#resume(() => made, { into: made });
+      },
+      restore: (ref, options) => snap.#restore(ref, options),
       save: (state, options) => snap.save(state, options),
       list: (filter) => snap.list(filter),
       forgetAll: async (ids) => {

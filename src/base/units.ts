@@ -55,6 +55,19 @@ export function formatDuration(ms: number): string {
   return `${ms} ms`;
 }
 
+/** A measured duration for people, to two or three digits: `0.42 ms`, `8.3 s`, `14 min`, `2.5 h`, `102 d`. */
+export function roughDuration(ms: number): string {
+  const units: [string, number][] = [
+    ['d', DAY],
+    ['h', HOUR],
+    ['min', MINUTE],
+    ['s', SECOND],
+  ];
+  const [unit, length] = units.find(([, size]) => ms >= 1.5 * size) ?? ['ms', 1];
+  const value = ms / length;
+  return `${value >= 100 ? Math.round(value) : Number(value.toPrecision(2))} ${unit}`;
+}
+
 function quantity(
   text: string,
   units: ReadonlyMap<string, number>,

@@ -76,9 +76,10 @@ test('what only one room may touch is touched by that room alone', () => {
   assert.deepEqual(wrong, []);
 });
 
+/** `io/signals.ts` is where a loop that was sent a signal ends the process. */
 test('only the command line talks and exits', () => {
   const wrong = files
-    .filter((file) => !file.startsWith('cli/'))
+    .filter((file) => !file.startsWith('cli/') && file !== 'io/signals.ts')
     .filter((file) =>
       /\bconsole\.|\bprocess\.(exit\(|exitCode\s*=|stdout|stderr)/.test(
         readFileSync(join(source, file), 'utf8'),

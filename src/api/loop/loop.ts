@@ -2,7 +2,7 @@
  * The loop: what happens around a caller's steps.
  *
  * Whoever runs the steps (run.ts) does it so: `begin`, then for each step the step itself, `stepped`, and `attend`
- * where that says so, until `isOver`; then `finish`, or `abandon` where anything threw.
+ * where that says so, until `isOver`; then `finish`, or `abandon` where anything threw, and `release` in any case.
  *
  * Invariants
  *  - what is saved is the state between two steps, with the number of steps done
@@ -11,100 +11,136 @@
  *  - a step that returns nothing at once costs no promise and no allocation
  */
 
+import { SnapError } from '../../base/errors.js';
+import { formatDuration } from '../../base/units.js';
+import { dieBySignal } from '../../io/signals.js';
 import type { SnapshotInfo } from '../../writer/protocol.js';
-import type { SaveTicket } from '../ticket.js';
-import { Cadence } from './cadence.js';
-import type { LoopContext } from './context.js';
+import type { SnapshotRef } from '../../writer/refs.js';
+import { publishLoop, publishWarning } from '../channels.js';
+import { Cadence, type CadenceInfo } from './cadence.js';
+import type { CheckedLoop } from './check-options.js';
+import type { LoopContext, SnapshotNames } from './context.js';
+import { SaveCost } from './cost.js';
 import type { LoopHost } from './host.js';
-import { type LoopMeta, readLoopMeta } from './meta.js';
-import type { CheckedLoop } from './options.js';
+import { PROCESS, readLoopMeta } from './meta.js';
+import { checkNext, checkState } from './next-state.js';
 import { RunClock } from './run-clock.js';
+import { LoopSaver } from './saver.js';
+import { Signals } from './stopping.js';
 
-/** How a loop ended. */
+/** How a loop ended. Times in milliseconds. */
 export interface LoopResult<S extends object> {
   state: S;
   /** Steps done, over all restarts. */
   step: number;
-  /** `'done'`: the end condition holds; `'stopped'`: `stop()` was called. */
-  reason: 'done' | 'stopped';
-  /** The run clock, in milliseconds. */
+  /** `'done'`: the end condition holds; `'stopped'`: `stop()` was called; `'signal'`: a signal to stop was heard. */
+  reason: 'done' | 'stopped' | 'signal';
+  signal: NodeJS.Signals | undefined;
+  /** The run clock. */
   elapsedMs: number;
   /** How many times the run was resumed. */
   restarts: number;
   /** Snapshots that this loop made. */
   saves: number;
+  /** The newest of them; undefined where it made none. */
+  last: SnapshotInfo | undefined;
+  /** When it saved in the end, and why. */
+  cadence: CadenceInfo;
 }
 
 /** How long the event loop may stand still while steps are computed. */
 const TURN_MS = 10;
 
-interface Names {
-  tag?: string | undefined;
-  tags?: readonly string[] | undefined;
-}
-
 export class Loop<S extends object> {
   readonly #host: LoopHost;
   readonly #options: CheckedLoop<S>;
-  readonly #clock: RunClock;
+  readonly #clock: () => number;
+  readonly #runClock: RunClock;
+  readonly #cost = new SaveCost();
   readonly #cadence: Cadence;
+  readonly #saver: LoopSaver<S>;
+  readonly #signals: Signals;
   readonly #stopping = new AbortController();
   readonly context: LoopContext;
+  /** Rejects where the grace was over before the loop. */
+  readonly late: Promise<never>;
+  #rejectLate!: (error: Error) => void;
   state!: S;
   step = 0;
+  #restarts = 0;
+  #resumed = false;
   /** The end condition holds. */
   #done = false;
   #stopped = false;
-  /** A save was asked for by the step, with these names. */
-  #wanted: Names[] = [];
+  #stoppedBy: NodeJS.Signals | undefined;
+  /** A save is due, or was asked for, with these names. */
   #saveIsDue = false;
+  #names: SnapshotNames[] = [];
+  #rollback: SnapshotRef | undefined;
   #turnAt = 0;
-  #restarts = 0;
-  #resumed = false;
-  #saves = 0;
-  /** The last capture and the step it was made at; for a resumed run, where it was resumed. */
-  #capturedStep: number | undefined;
-  #lastTicket: SaveTicket | undefined;
-  /** What failed beside the steps; thrown at the next opportunity. */
-  #failure: { error: unknown } | undefined;
 
   constructor(host: LoopHost, options: CheckedLoop<S>) {
     this.#host = host;
     this.#options = options;
-    this.#clock = new RunClock(options.clock);
-    this.#cadence = new Cadence(options.save);
+    this.#clock = options.clock;
+    this.#runClock = new RunClock(this.#clock);
+    this.#cadence = new Cadence(options.save, this.#cost);
     this.context = this.#makeContext();
+    this.#saver = new LoopSaver(host, options.on, this.#cost, this.#clock, this.context);
+    this.#signals = new Signals(options.signals, {
+      stop: (signal) => {
+        this.#stoppedBy = signal;
+        this.#stopping.abort();
+      },
+      save: () => {
+        this.#saveIsDue = true;
+      },
+      late: (signal) => this.#isLate(signal),
+    });
+    this.late = new Promise((_, reject) => {
+      this.#rejectLate = reject;
+    });
+    this.late.catch(() => {});
   }
 
   /** True where no step is to be run any more. */
   get isOver(): boolean {
-    return this.#done || this.#stopped;
+    return this.#done || this.#stopped || this.#stoppedBy !== undefined;
   }
 
   /** Resumes the run, or initialises it. */
   async begin(): Promise<void> {
-    const { state, from } = await this.#host.resume(this.#options.init);
+    const { init, into } = this.#options;
+    const { state, from } = await this.#host.resume(init, into);
     this.state = checkState<S>(state, from ? 'the snapshot holds' : 'init returned');
-    if (from) this.#goOnFrom(from);
-    const now = this.#options.clock();
-    this.#cadence.begin(this.step, now);
-    this.#turnAt = now + TURN_MS;
-    this.#done = this.#endConditionHolds();
+    this.#runClock.goOnFrom(0);
+    this.#signals.listen();
+    if (from) await this.#goOnFrom(from);
+    this.#standAt(this.step);
+    this.#publish('begin');
   }
 
-  #goOnFrom(from: SnapshotInfo): void {
-    if (from.step === undefined) {
-      throw new TypeError(
-        `snapshot ${from.id} of run ${from.run} has no step, so the loop cannot tell how far it is; ` +
-          'save it with { step }, or give the loop a run of its own',
-      );
-    }
+  async #goOnFrom(from: SnapshotInfo): Promise<void> {
+    const { restart, resume } = this.#options.on;
     const meta = readLoopMeta(from);
-    this.step = from.step;
-    this.#capturedStep = from.step;
+    this.step = stepOf(from);
+    this.#saver.capturedStep = this.step;
     this.#resumed = true;
     this.#restarts = (meta?.restarts ?? 0) + 1;
-    this.#clock.goOnFrom(meta?.elapsedMs ?? 0);
+    this.#runClock.goOnFrom(meta?.elapsedMs ?? 0);
+    this.#warnOfOtherProgram(from);
+    const hook = meta?.process === PROCESS ? resume : restart;
+    await hook?.(this.state, this.context, from);
+  }
+
+  /** The loop goes on from this step now. */
+  #standAt(step: number): void {
+    const now = this.#clock();
+    this.step = step;
+    this.#cost.begin(step, now);
+    this.#cadence.begin(step, now);
+    this.#turnAt = now + TURN_MS;
+    this.#done = this.#endConditionHolds();
   }
 
   /** Takes what a step returned, where it returned something. */
@@ -115,85 +151,116 @@ export class Loop<S extends object> {
 
   /** Counts a step. True where `attend` has something to do before the next one. */
   stepped(): boolean {
+    const now = this.#clock();
     this.step++;
-    const now = this.#options.clock();
-    this.#saveIsDue = this.#cadence.isDue(this.step, now) || this.#host.checkpointAsked;
+    if (this.#cadence.isDue(this.step, now) || this.#host.checkpointAsked) this.#saveIsDue = true;
     this.#done = this.#endConditionHolds();
     return (
       this.#saveIsDue ||
-      this.#done ||
-      this.#stopped ||
-      this.#failure !== undefined ||
-      this.#wanted.length > 0 ||
-      now >= this.#turnAt
+      this.isOver ||
+      now >= this.#turnAt ||
+      this.#saver.hasNews ||
+      this.#rollback !== undefined ||
+      this.#saver.failure !== undefined
     );
   }
 
   /** Does what is due between two steps. */
   async attend(): Promise<void> {
-    if (this.#options.clock() >= this.#turnAt) await this.#turn();
+    if (this.#clock() >= this.#turnAt) await this.#turn();
+    if (this.#saver.hasNews) this.#takeNews();
     this.#throwFailure();
+    if (this.#rollback !== undefined) await this.#goBack(this.#rollback);
     // The last save is made by `finish`, once.
-    if (!this.isOver && (this.#saveIsDue || this.#wanted.length > 0)) await this.#save();
-    this.#throwFailure();
+    if (this.#saveIsDue && !this.isOver) await this.#save(false);
   }
 
   /** Makes the last state durable. */
   async finish(): Promise<LoopResult<S>> {
-    if (this.#capturedStep !== this.step || this.#wanted.length > 0) await this.#save('wait');
-    await this.#lastTicket?.durable;
+    // What was captured may still turn out to have found no space.
+    if (this.#saver.capturedStep === this.step) await this.#saver.settled();
+    if (this.#saver.capturedStep !== this.step || this.#names.length > 0) await this.#save(true);
+    await this.#saver.settled();
     this.#throwFailure();
     if (this.#done && this.#options.whenDone === 'last') await this.#forgetOthers();
+    this.#publish('end');
+    await this.#signals.leave(() => this.#host.turn());
     return {
       state: this.state,
       step: this.step,
-      reason: this.#done ? 'done' : 'stopped',
-      elapsedMs: this.#clock.elapsedMs,
+      reason: this.#reason,
+      signal: this.#stoppedBy,
+      elapsedMs: this.#runClock.elapsedMs,
       restarts: this.#restarts,
-      saves: this.#saves,
+      saves: this.#saver.saves,
+      last: this.#saver.last,
+      cadence: this.#cadence.info,
     };
+  }
+
+  get #reason(): LoopResult<S>['reason'] {
+    if (this.#done) return 'done';
+    return this.#stopped ? 'stopped' : 'signal';
   }
 
   /** Ends it where it is: what was captured becomes durable, and nothing else is saved. */
   async abandon(): Promise<void> {
     this.#stopping.abort();
-    await this.#lastTicket?.durable.catch(() => {});
+    await this.#saver.settled();
   }
 
-  async #save(onBusy?: 'wait'): Promise<void> {
-    const tags = this.#wanted
-      .splice(0)
-      .flatMap(({ tag, tags = [] }) => (tag === undefined ? tags : [tag, ...tags]));
-    const loop: LoopMeta = {
-      elapsedMs: this.#clock.elapsedMs,
-      restarts: this.#restarts,
-      done: this.#done,
-      cadence: this.#cadence.reason,
-    };
-    const { step } = this;
-    const ticket = await this.#host.save(this.state, {
-      step,
-      tags: [...new Set(tags)],
-      meta: { loop },
-      ...(onBusy && { onBusy }),
+  /** Hears no signals any more. */
+  release(): void {
+    this.#signals.release();
+  }
+
+  async #save(isLast: boolean): Promise<void> {
+    const { steps, intervalMs, reason } = this.#cadence.info;
+    this.#saveIsDue = false;
+    this.#cadence.saved(this.#clock());
+    await this.#saver.capture({
+      state: this.state,
+      step: this.step,
+      names: this.#names.splice(0),
+      loop: {
+        elapsedMs: this.#runClock.elapsedMs,
+        restarts: this.#restarts,
+        done: this.#done,
+        process: PROCESS,
+        cadence: { steps, intervalMs, reason },
+      },
+      isLast,
     });
-    this.#cadence.saved(this.#options.clock());
-    if (ticket.skipped) return;
-    this.#saves++;
-    this.#capturedStep = step;
-    this.#lastTicket = ticket;
-    ticket.durable.catch((error: unknown) => {
-      this.#failure ??= { error };
-    });
+  }
+
+  #takeNews(): void {
+    this.#saver.takeNews(this.step, this.#clock());
+    this.#cadence.adapt();
+    this.#publish('cadence');
+  }
+
+  async #goBack(ref: SnapshotRef): Promise<void> {
+    this.#rollback = undefined;
+    const into = this.#options.into ? { into: this.state } : {};
+    const { state, from } = await this.#host.restore(ref, into);
+    this.state = checkState<S>(state, 'the snapshot holds');
+    this.step = stepOf(from);
+    // What was to be saved is given up.
+    this.#saveIsDue = false;
+    this.#names = [];
+    // Where the loop ends here, the run is to go on from here: a restart takes the newest snapshot.
+    this.#saver.capturedStep = undefined;
+    await this.#options.on.resume?.(this.state, this.context, from);
+    this.#standAt(this.step);
   }
 
   async #turn(): Promise<void> {
     await this.#host.turn();
-    this.#turnAt = this.#options.clock() + TURN_MS;
+    this.#turnAt = this.#clock() + TURN_MS;
   }
 
   #throwFailure(): void {
-    if (this.#failure) throw this.#failure.error;
+    if (this.#saver.failure) throw this.#saver.failure.error;
   }
 
   #endConditionHolds(): boolean {
@@ -206,12 +273,36 @@ export class Loop<S extends object> {
   }
 
   async #forgetOthers(): Promise<void> {
-    const others: string[] = [];
-    for await (const info of this.#host.list({ run: this.#host.run })) {
-      const isLast = info.step === this.step && others.length === 0;
-      if (!isLast && info.tags.length === 0 && readLoopMeta(info)) others.push(info.id);
-    }
-    await this.#host.forgetAll(others);
+    const loops: SnapshotInfo[] = [];
+    for await (const info of this.#host.list({ run: this.#host.run }))
+      if (readLoopMeta(info)) loops.push(info);
+    const others = loops.slice(1).filter(({ tags }) => tags.length === 0);
+    await this.#host.forgetAll(others.map(({ id }) => id));
+  }
+
+  #isLate(signal: NodeJS.Signals): void {
+    const { graceMs = 0, exit } = this.#options.signals;
+    const { last } = this.#saver;
+    const newest = last ? `${last.id} (step ${last.step})` : 'the one that it began from';
+    const message = `${formatDuration(graceMs)} after ${signal} the loop is still at step ${this.step}, so it ends without a last save; the newest durable snapshot is ${newest}`;
+    publishWarning({ kind: 'grace', directory: this.#host.directory, message });
+    const error = new SnapError('SNAP_BUSY', message);
+    this.#saver.failure ??= { error };
+    // The warning is written in the next turn.
+    if (exit) setImmediate(() => dieBySignal(signal));
+    else this.#rejectLate(error);
+  }
+
+  #warnOfOtherProgram({ id, program: { name, version } }: SnapshotInfo): void {
+    const now = this.#host.program;
+    if (name === now.name && version === now.version) return;
+    const message = `snapshot ${id} was made by ${name || 'a program without a name'} ${version}, and goes on with ${now.name || 'one without a name'} ${now.version}`;
+    publishWarning({ kind: 'program', directory: this.#host.directory, message, snapshot: id });
+  }
+
+  #publish(event: 'begin' | 'cadence' | 'end'): void {
+    const { directory, run } = this.#host;
+    publishLoop(() => ({ directory, run, event, step: this.step, cadence: this.#cadence.info }));
   }
 
   #makeContext(): LoopContext {
@@ -221,7 +312,7 @@ export class Loop<S extends object> {
         return loop.step;
       },
       get elapsedMs() {
-        return loop.#clock.elapsedMs;
+        return loop.#runClock.elapsedMs;
       },
       get restarts() {
         return loop.#restarts;
@@ -229,36 +320,29 @@ export class Loop<S extends object> {
       get resumed() {
         return loop.#resumed;
       },
+      get cadence() {
+        return loop.#cadence.info;
+      },
       signal: this.#stopping.signal,
-      save: (names = {}) => {
-        loop.#wanted.push(names);
+      save: (names) => {
+        loop.#saveIsDue = true;
+        if (names) loop.#names.push(names);
       },
       stop: () => {
         loop.#stopped = true;
         loop.#stopping.abort();
       },
+      rollback: (ref = 'latest') => {
+        loop.#rollback = ref;
+      },
     };
   }
 }
 
-function checkState<S extends object>(state: unknown, what: string): S {
-  if (typeof state === 'object' && state !== null) return state as S;
-  throw new TypeError(`${what} ${nameOf(state)}; the state of a loop is an object`);
-}
-
-/** A step that returns something may mean it as the next state, or may not know that it returns something. */
-function checkNext<S extends object>(returned: unknown, state: S, step: number): S {
-  const tag = Object.prototype.toString.call(state);
-  if (typeof returned === 'object' && returned !== null && Object.prototype.toString.call(returned) === tag) {
-    return returned as S;
-  }
+function stepOf({ id, run, step }: SnapshotInfo): number {
+  if (step !== undefined) return step;
   throw new TypeError(
-    `step ${step} returned ${nameOf(returned)} where the state is ${nameOf(state)}; ` +
-      'a step changes the state in place and returns nothing, or returns the next state',
+    `snapshot ${id} of run ${run} has no step, so the loop cannot tell how far it is; ` +
+      'save it with { step }, or give the loop a run of its own',
   );
-}
-
-function nameOf(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return value === null ? 'null' : `a ${typeof value}`;
-  return `an instance of ${Object.prototype.toString.call(value).slice(8, -1)}`;
 }

@@ -1,20 +1,46 @@
-/** What `snap.loop` may be asked for, checked at the border. Durations become milliseconds here. */
+/** What `snap.loop` may be asked for. Checked in check-options.ts. */
 
-import { parseDuration } from '../../base/units.js';
-import { checkNames, INTERNALS } from '../options.js';
+import type { INTERNALS } from '../options.js';
 import type { LoopContext } from './context.js';
+import type { LoopHooks } from './hooks.js';
 
 /** Seconds, or a duration such as `'90s'`, `'10m'`, `'1.5h'`, `'7d'`. */
 export type Duration = number | string;
 
 /**
- * When to save. `steps` and `seconds` ask for saves, at whichever comes first.
+ * When to save.
+ *
+ * `steps` and `seconds` ask for saves, at whichever comes first. `overhead` and `mtbf` follow from what a save costs,
+ * which the loop measures: alone they are the interval (the longer one, where both are given; never below a second);
+ * beside `steps` or `seconds` they are limits, and no save is made earlier than they allow.
  */
 export interface CadenceOptions {
   /** After every so many steps, counted over all restarts: at N, 2N, 3N. */
   steps?: number | undefined;
   /** After so much time since the last save. */
   seconds?: Duration | undefined;
+  /** The share of the loop's time that saves may cost: above 0, below 1, as in 0.01. */
+  overhead?: number | undefined;
+  /**
+   * Mean time between failures of all that the run needs: the interval is then the best one by Young and Daly, at which
+   * saving and computing again cost least together.
+   */
+  mtbf?: Duration | undefined;
+}
+
+/** Which signals a loop hears, and what it does then. */
+export interface SignalOptions {
+  /**
+   * A last durable save after the step under way, then the end of the process with status 128 + n.
+   * Default SIGTERM and SIGINT. A second SIGINT ends the process at once.
+   */
+  stop?: readonly NodeJS.Signals[] | undefined;
+  /** A save after the step under way. Default none. SIGUSR2 is free; SIGUSR1 starts Node's inspector unless taken here. */
+  save?: readonly NodeJS.Signals[] | undefined;
+  /** How long the step under way and the last save may take once a signal to stop is heard. Default: as long as they take. */
+  grace?: Duration | undefined;
+  /** `false`: the loop ends with reason `'signal'`, and the process goes on. Default `true`. */
+  exit?: boolean | undefined;
 }
 
 /** Options of `snap.loop`. `S` is the state: an object of any kind that `save` takes. */
@@ -31,10 +57,19 @@ export interface LoopOptions<S extends object> {
   steps?: number | undefined;
   /** Ends once this is true; asked before each step. */
   until?: ((state: S, loop: LoopContext) => boolean) | undefined;
-  /** When to save. Default: every 60 seconds. */
+  /** When to save. Default `{ seconds: 60, overhead: 0.01 }`: each minute, less often where that costs more than 1 %. */
   save?: CadenceOptions | undefined;
-  /** What becomes of the snapshots before the last one when the loop is done. Default `'keep'`. */
+  /** Default: SIGTERM and SIGINT are heard. */
+  signals?: SignalOptions | undefined;
+  /** Functions to be called around captures, and when the run goes on from a snapshot. */
+  on?: LoopHooks<S> | undefined;
+  /**
+   * What becomes of the run's snapshots when the loop is done: `'last'` forgets all that loops made except the last one
+   * and those with tags. Default `'keep'`.
+   */
   whenDone?: 'keep' | 'last' | undefined;
+  /** Restores into what `init` makes, as a state with a WebAssembly.Memory needs. Default `false`. */
+  into?: boolean | undefined;
   /** For the tests of this library. */
   [INTERNALS]?: LoopInternals;
 }
@@ -42,89 +77,4 @@ export interface LoopOptions<S extends object> {
 export interface LoopInternals {
   /** Milliseconds of a clock that never goes back. */
   clock?: () => number;
-}
-
-/** The cadence with durations in milliseconds; undefined is not asked for. */
-export interface CheckedCadence {
-  steps: number | undefined;
-  intervalMs: number | undefined;
-}
-
-export interface CheckedLoop<S extends object> {
-  init: () => S | Promise<S>;
-  step: LoopOptions<S>['step'];
-  /** Infinity: no such end. */
-  steps: number;
-  until: LoopOptions<S>['until'];
-  save: CheckedCadence;
-  whenDone: 'keep' | 'last';
-  clock: () => number;
-}
-
-const LOOP_NAMES: ReadonlySet<string> = new Set(['init', 'step', 'steps', 'until', 'save', 'whenDone']);
-const SAVE_NAMES: ReadonlySet<string> = new Set(['steps', 'seconds']);
-const DEFAULT_SAVE: CadenceOptions = { seconds: 60 };
-
-export function checkLoopOptions<S extends object>(options: LoopOptions<S>): CheckedLoop<S> {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(
-      'loop takes { init, step, ... }, as in snap.loop({ init: () => ({ n: 0 }), step, steps: 100 })',
-    );
-  }
-  checkNames(options, LOOP_NAMES, 'loop');
-  const { init, step, steps, until, save = DEFAULT_SAVE, whenDone = 'keep' } = options;
-  if (typeof init !== 'function') {
-    throw new TypeError('loop takes init, a function that makes the state where the run has no snapshot yet');
-  }
-  checkFunction(step, 'step');
-  checkFunction(until, 'until');
-  if (steps !== undefined && !(Number.isSafeInteger(steps) && steps >= 0)) {
-    throw new RangeError(
-      `steps is ${String(steps)}; it takes how many steps the whole run has, a whole number`,
-    );
-  }
-  if (whenDone !== 'keep' && whenDone !== 'last') {
-    throw new TypeError(`whenDone is ${JSON.stringify(whenDone)}; it takes "keep" or "last"`);
-  }
-  return {
-    init,
-    step,
-    steps: steps ?? Number.POSITIVE_INFINITY,
-    until,
-    save: checkCadence(save),
-    whenDone,
-    clock: options[INTERNALS]?.clock ?? (() => performance.now()),
-  };
-}
-
-function checkCadence(save: CadenceOptions): CheckedCadence {
-  if (typeof save !== 'object' || save === null) {
-    throw new TypeError('save takes an object, as in { steps: 1000 } or { seconds: 60 }');
-  }
-  checkNames(save, SAVE_NAMES, 'save of loop');
-  const { steps, seconds } = save;
-  if (steps === undefined && seconds === undefined) {
-    throw new TypeError('save is empty; say when to save, as in { steps: 1000 } or { seconds: 60 }');
-  }
-  if (steps !== undefined && !(Number.isSafeInteger(steps) && steps > 0)) {
-    throw new RangeError(`save.steps is ${String(steps)}; it takes a whole number above 0`);
-  }
-  return { steps, intervalMs: toMilliseconds(seconds, 'save.seconds') };
-}
-
-function toMilliseconds(duration: Duration | undefined, name: string): number | undefined {
-  if (duration === undefined) return undefined;
-  const ms = typeof duration === 'string' ? parseDuration(duration) : duration * 1000;
-  if (typeof ms !== 'number' || !(ms > 0 && ms < Number.POSITIVE_INFINITY)) {
-    throw new RangeError(
-      `${name} is ${String(duration)}; it takes seconds above 0, or a duration such as "10m"`,
-    );
-  }
-  return ms;
-}
-
-function checkFunction(value: unknown, name: string): void {
-  if (value !== undefined && typeof value !== 'function') {
-    throw new TypeError(`${name} takes a function, not ${typeof value}`);
-  }
 }

@@ -1,9 +1,10 @@
 /** The two forms of a loop: with a `step` that it calls, and as an async iterable whose body is the step. */
 
+import { checkLoopOptions } from './check-options.js';
 import type { LoopContext } from './context.js';
 import type { LoopHost } from './host.js';
 import { Loop, type LoopResult } from './loop.js';
-import { checkLoopOptions, type LoopOptions } from './options.js';
+import type { LoopOptions } from './options.js';
 
 /** What the body of a `for await` loop is given. */
 export interface LoopItem<S extends object> {
@@ -28,13 +29,23 @@ export function startLoop<S extends object>(
 
 async function runLoop<S extends object>(host: LoopHost, options: LoopOptions<S>): Promise<LoopResult<S>> {
   const checked = checkLoopOptions(options);
-  const step = checked.step as NonNullable<typeof checked.step>;
-  const loop = new Loop(host, checked);
   host.claim();
+  const loop = new Loop(host, checked);
+  return Promise.race([runSteps(host, loop, checked.step as Step<S>), loop.late]);
+}
+
+type Step<S extends object> = NonNullable<LoopOptions<S>['step']>;
+
+async function runSteps<S extends object>(
+  host: LoopHost,
+  loop: Loop<S>,
+  step: Step<S>,
+): Promise<LoopResult<S>> {
+  const { context } = loop;
   try {
     await loop.begin();
     while (!loop.isOver) {
-      const returned = step(loop.state, loop.context);
+      const returned = step(loop.state, context);
       if (returned !== undefined) loop.replace(isThenable(returned) ? await returned : returned);
       if (loop.stepped()) await loop.attend();
     }
@@ -43,6 +54,7 @@ async function runLoop<S extends object>(host: LoopHost, options: LoopOptions<S>
     await loop.abandon();
     throw error;
   } finally {
+    loop.release();
     host.release();
   }
 }
@@ -67,14 +79,14 @@ class IteratedLoop<S extends object> implements LoopIterable<S>, AsyncIterator<L
 
   /** The body of the last step is through, so it counts. */
   next(): Promise<IteratorResult<LoopItem<S>, undefined>> {
-    if (this.#stage === 'new') return this.#guarded(() => this.#begin());
+    if (this.#stage === 'new') return this.#goOn(() => this.#begin());
     if (this.#stage === 'ended') return Promise.resolve({ done: true, value: undefined });
     try {
       if (!this.#loop.stepped()) return Promise.resolve(this.#item());
     } catch (error) {
-      return this.#guarded(() => Promise.reject(error));
+      return this.#goOn(() => Promise.reject(error));
     }
-    return this.#guarded(() => this.#loop.attend());
+    return this.#goOn(() => this.#loop.attend());
   }
 
   /** The body left by `break`, `return` or an error, and which of them nobody can tell: its step does not count. */
@@ -86,11 +98,11 @@ class IteratedLoop<S extends object> implements LoopIterable<S>, AsyncIterator<L
     return { done: true, value: undefined };
   }
 
-  async #guarded(work: () => Promise<void>): Promise<IteratorResult<LoopItem<S>, undefined>> {
+  async #goOn(work: () => Promise<void>): Promise<IteratorResult<LoopItem<S>, undefined>> {
     try {
       await work();
       if (!this.#loop.isOver) return this.#item();
-      this.result = await this.#loop.finish();
+      this.result = await Promise.race([this.#loop.finish(), this.#loop.late]);
       this.#end();
       return { done: true, value: undefined };
     } catch (error) {
@@ -112,11 +124,14 @@ class IteratedLoop<S extends object> implements LoopIterable<S>, AsyncIterator<L
   }
 
   #end(): void {
-    if (this.#stage === 'running') this.#host.release();
+    if (this.#stage === 'running') {
+      this.#loop.release();
+      this.#host.release();
+    }
     this.#stage = 'ended';
   }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown }).then === 'function';
+  return typeof (value as { then?: unknown } | null)?.then === 'function';
 }
