@@ -1,12 +1,14 @@
 /**
  * Runs benchmarks, each in a process of its own: `npm run bench`, `npm run bench -- stall [options]`. What takes many
- * minutes (scale) runs only when it is named.
+ * minutes runs only when it is named.
  */
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const BENCHES = ['stall', 'incremental', 'commit', 'micro', 'scale'];
+const BENCHES = ['stall', 'incremental', 'commit', 'micro', 'gc', 'scale'];
+/** Run only when they are named. */
+const LONG: readonly string[] = ['gc', 'scale'];
 
 const args = process.argv.slice(2);
 const firstOption = args.findIndex((arg) => arg.startsWith('-'));
@@ -19,7 +21,7 @@ if (unknown !== undefined || (names.length === 0 && options.includes('--help')))
   process.exit(unknown === undefined ? 0 : 2);
 }
 
-for (const name of names.length > 0 ? names : BENCHES.filter((bench) => bench !== 'scale')) {
+for (const name of names.length > 0 ? names : BENCHES.filter((bench) => !LONG.includes(bench))) {
   const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
   const { status } = spawnSync(process.execPath, ['--expose-gc', program, ...options], { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
