@@ -3,8 +3,8 @@
  *
  * Invariants
  *  - hooks are called in the order beforeCapture, capture, afterCapture; `durable` in the order of the saves
- *  - a save for which there is no space is told by a warning, and the loop goes on: the next one is whole. Any other
- *    failure of a save or of a hook is the loop's `failure`
+ *  - a save that the disk did not take is told by a warning, and the loop goes on: the next one is whole. Any other failure
+ *    of a save, that of the last one and that of a hook is the loop's `failure`
  */
 
 import { isSnapError } from '../../base/errors.js';
@@ -118,12 +118,13 @@ export class LoopSaver<S extends object> {
 
   #hasFailed(error: unknown, step: number, isLast: boolean): void {
     if (this.capturedStep === step) this.capturedStep = undefined;
-    if (isLast || !isSnapError(error, 'SNAP_NO_SPACE')) {
+    const mayPass = isSnapError(error, 'SNAP_NO_SPACE') || isSnapError(error, 'SNAP_IO');
+    if (isLast || !mayPass) {
       this.failure ??= { error };
       return;
     }
     const message = `step ${step} could not be saved: ${error.message}; the loop goes on, and saves again when it is time`;
-    publishWarning({ kind: 'no_space', directory: this.#host.directory, message });
+    publishWarning({ kind: 'unsaved', directory: this.#host.directory, message });
   }
 
   /** A step that forgets to return the next state computes for nothing. */

@@ -7,7 +7,7 @@ export interface LoopTask {
   run?: string;
   form: 'sync' | 'async' | 'replacing' | 'iterable';
   steps?: number;
-  /** How long each step computes, and the one with the number `longStep`. */
+  /** How long each step computes, and the one with the number `longStep`; -1: it waits for ever. */
   stepMs: number;
   longStep?: number;
   longMs?: number;
@@ -64,7 +64,11 @@ async function loopOf(run: string): Promise<void> {
   } else {
     const steps = {
       sync: step,
-      async: async (state: Walk, loop: LoopContext) => step(state, loop),
+      async: async (state: Walk, loop: LoopContext) => {
+        const isLong = loop.step === task.longStep;
+        step(state, loop);
+        if (isLong && task.longMs === -1) await new Promise((resolve) => setTimeout(resolve, 2 ** 30));
+      },
       replacing: (state: Walk, loop: LoopContext) => {
         const next = structuredClone(state);
         step(next, loop);
