@@ -27,7 +27,7 @@ export interface CopyOptions {
   last?: number | undefined;
   /**
    * Which snapshots the store that is copied to keeps: others are not copied, and in the end gc removes those that it
-   * does not keep any more. Default: all. `maxBytes` is not possible here.
+   * does not keep any more. Default: all.
    */
   keep?: RetentionPolicy | undefined;
   /** Only say what would be copied. Default `false`. */
@@ -92,20 +92,10 @@ function checkCopy(from: string, to: string, options: CopyOptions): CopyRequest 
     tags: tags === undefined ? undefined : parsePolicy({ tags }).tags,
     since: since?.getTime(),
     last,
-    keep: checkKeep(keep),
+    keep: keep === undefined ? undefined : parsePolicy(keep),
     dryRun: checkBoolean(dryRun, 'dryRun'),
     maxSeconds,
   };
-}
-
-function checkKeep(keep: RetentionPolicy | undefined): CopyRequest['keep'] {
-  if (keep === undefined) return undefined;
-  if (keep.maxBytes !== undefined) {
-    throw new TypeError(
-      'keep.maxBytes is not possible in a copy: what fits is known only when it is there; collect in the other store with it',
-    );
-  }
-  return parsePolicy(keep);
 }
 
 function checkFolder(path: unknown): string {

@@ -107,7 +107,7 @@ function above0(text: string, parse: (text: string) => number, right: string): n
   throw new InvalidArgumentError(right);
 }
 
-function parseGlobs(text: string, previous: readonly string[] = []): string[] {
+export function parseGlobs(text: string, previous: readonly string[] = []): string[] {
   if (text !== '') return [...previous, text];
   throw new InvalidArgumentError("It takes a glob, as in 'good-*'.");
 }

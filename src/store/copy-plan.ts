@@ -1,9 +1,11 @@
 /** Which snapshots of a store are copied to another: what was selected, is not there, and would be kept there. */
 
 import type { SnapshotId } from '../base/ids.js';
+import { addedBytes } from './copy-fit.js';
 import { Places } from './copy-order.js';
+import type { CopySource } from './copy-source.js';
 import type { Summary } from './index.js';
-import { type Candidate, planRetention } from './retention.js';
+import { type Candidate, fitToBytes, planRetention } from './retention.js';
 import type { Policy } from './retention-policy.js';
 import { compileGlob } from './retention-tags.js';
 import type { Store } from './store.js';
@@ -61,27 +63,54 @@ export function placesIn(target: Store | undefined, { all }: CopyPlan): Places {
   });
 }
 
-/** Those of the snapshots that a policy would keep if all of them were in the target, beside what is there. */
-export async function keptThere(
+/**
+ * Those of the snapshots that a policy would keep if all of them were in the target, beside what is there. Yields while
+ * it measures, which only a limit of bytes takes.
+ *
+ * A RangeError where a glob of the policy matches no tag and something in the target that has one would go.
+ */
+export async function* keptThere(
+  source: CopySource,
   target: Store | undefined,
   plan: CopyPlan,
   coming: readonly Summary[],
   policy: Policy,
   now: number,
-): Promise<Summary[]> {
+): AsyncGenerator<void, Summary[]> {
   const places = placesIn(target, plan);
-  const candidates = coming.map((summary): Candidate => {
+  const candidates = new Map<string, Candidate>();
+  for (const summary of coming) {
     const sequence = target?.byId(summary.id)?.sequence ?? places.placeOf(summary.id);
-    return { ...summary, sequence, tags: plan.tags.get(summary.id) ?? [] };
-  });
-  const ids = new Set(coming.map(({ id }) => id));
-  const tagsThere = target ? await tagsOf(target) : new Map<SnapshotId, string[]>();
-  for await (const summary of target?.summaries() ?? []) {
-    if (!ids.has(summary.id)) candidates.push({ ...summary, tags: tagsThere.get(summary.id) ?? [] });
+    candidates.set(summary.id, { ...summary, sequence, tags: plan.tags.get(summary.id) ?? [] });
   }
-  const { verdicts } = planRetention(candidates, policy, { now });
-  const kept = new Set(verdicts.filter(({ keep }) => keep).map(({ id }) => id));
+  const there = target ? await candidatesIn(target) : [];
+  for (const candidate of there) if (!candidates.has(candidate.id)) candidates.set(candidate.id, candidate);
+  let retention = planRetention(candidates.values(), policy, { now });
+  if (policy.maxBytes !== undefined) {
+    const added = yield* addedBytes(source, target, retention, policy.maxBytes);
+    retention = fitToBytes(retention, policy.maxBytes, added);
+  }
+  const kept = new Set(retention.verdicts.filter(({ keep }) => keep).map(({ id }) => id));
+  const going = there.filter(({ id, tags, forgotten }) => !kept.has(id) && !forgotten && tags.length > 0);
+  if (retention.unmatched.length > 0 && going.length > 0) throw mistyped(retention.unmatched, going.length);
   return coming.filter(({ id }) => kept.has(id));
+}
+
+async function candidatesIn(store: Store): Promise<Candidate[]> {
+  const tags = await tagsOf(store);
+  const candidates: Candidate[] = [];
+  for await (const summary of store.summaries()) {
+    candidates.push({ ...summary, tags: tags.get(summary.id) ?? [] });
+  }
+  return candidates;
+}
+
+function mistyped(globs: readonly string[], going: number): RangeError {
+  const which = globs.map((glob) => JSON.stringify(glob)).join(', ');
+  return new RangeError(
+    `the policy keeps tags like ${which}, which match none, and in the store that is copied to ${going} tagged ` +
+      `snapshot${going === 1 ? '' : 's'} would go: correct it, or untag them there`,
+  );
 }
 
 function select(all: readonly Summary[], tags: CopyPlan['tags'], selection: Selection): Summary[] {

@@ -169,7 +169,8 @@ export class Rehearsal implements CopyTarget {
   async rollback(): Promise<void> {}
 }
 
-function readablePage(store: Store, id: ChunkId): Buffer | undefined {
+/** A page that is in a store and can be read; undefined otherwise. */
+export function readablePage(store: Store, id: ChunkId): Buffer | undefined {
   return store.known(id) && unlessDamaged(() => store.readPage(id));
 }
 

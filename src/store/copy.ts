@@ -29,7 +29,7 @@ export interface CopyOptions {
   /** Only find out what would be done. */
   dryRun: boolean;
   selection: Selection;
-  /** What the target keeps: what would not be kept is not copied. `maxBytes` does not count. */
+  /** What the target keeps: what would not be kept is not copied. */
   policy: Policy | undefined;
   /** Milliseconds since 1970. */
   now: number;
@@ -162,7 +162,7 @@ export class Copy {
     this.findings.present = this.#plan.present.length;
     const lost = yield* this.#lostThere();
     const coming = this.#plan.all.filter((summary) => this.#plan.missing.has(summary) || lost.has(summary));
-    const kept = await this.#keptOf(coming);
+    const kept = yield* this.#keptOf(coming);
     this.findings.notKept = coming.length - kept.length;
     const tasks = kept.map((summary) => ({ summary, logicalBytes: this.#sizeOf(summary) }));
     this.#total.snapshots = tasks.length;
@@ -199,9 +199,15 @@ export class Copy {
     return lost;
   }
 
-  async #keptOf(coming: readonly Summary[]): Promise<readonly Summary[]> {
+  async *#keptOf(coming: readonly Summary[]): AsyncGenerator<CopyProgress, readonly Summary[]> {
     const { policy, now } = this.#options;
-    return policy ? keptThere(this.#there, this.#plan, coming, policy, now) : coming;
+    if (!policy) return coming;
+    const planning = keptThere(this.#source, this.#there, this.#plan, coming, policy, now);
+    for (;;) {
+      const { done, value } = await planning.next();
+      if (done) return value;
+      yield this.#progress(0);
+    }
   }
 
   #sizeOf(summary: Summary): number {

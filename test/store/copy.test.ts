@@ -7,6 +7,7 @@ import { chunkIdOf } from '../../src/chunker/ids.js';
 import { Gc } from '../../src/store/gc.js';
 import type { Policy } from '../../src/store/retention-policy.js';
 import type { Store } from '../../src/store/store.js';
+import { replayable, seeds } from '../support/budget.js';
 import {
   assertFaithful,
   assertSound,
@@ -18,7 +19,7 @@ import {
 } from '../support/copying.js';
 import { contentOf, newId, openOn, readFrom, saveTo } from '../support/direct.js';
 import { packPath } from '../support/pack-bytes.js';
-import { DEEP, SMALL } from '../support/program.js';
+import { DEEP, generateProgram, MANY, SMALL } from '../support/program.js';
 import { Random } from '../support/random.js';
 import { assertSameContent, type Content, type Lineage, NO_LINEAGE, putSnapshot } from '../support/saved.js';
 import { Session } from '../support/session.js';
@@ -353,4 +354,57 @@ test('what the policy of the target would drop is not copied, so a second copy w
   const before = packBytes(store);
   const second = await copy(source.disk, store, options);
   assert.deepEqual([second.copied, second.notKept, packBytes(store)], [[], 6, before]);
+});
+
+test('a limit of bytes: what is copied fits when gc measures it, so it stays, and copying comes to rest', async () => {
+  for (const seed of seeds(12)) {
+    await replayable(seed, 'a limit of bytes', async () => {
+      const random = new Random(seed);
+      const shape = random.pick([SMALL, MANY, DEEP]);
+      const source = await Session.begin({ seed, shape, chunkBytes: shape === DEEP ? 16 : 64, ...PLAIN });
+      const { disk, store } = await emptyStore({ packBytes: random.pick([2000, 1_000_000]) });
+      for (let round = 0; round < 3; round++) {
+        await source.run(generateProgram(random, 6).filter((action) => action.do === 'save'));
+        const maxBytes = Math.round(packBytes(source.store) * (0.2 + random.next() * 0.8));
+        const policy = { maxBytes, ...(random.chance(0.5) && { last: random.between(1, 5) }) };
+        // What is there is known exactly, so that a little more may fit the next time; then nothing more does.
+        for (let nights = 0; ; nights++) {
+          assert.ok(nights < 10, 'it comes to rest');
+          const before = packBytes(store);
+          const { copied } = await copy(source.disk, store, { policy });
+          if (copied.length === 0) {
+            assert.equal(packBytes(store), before);
+            break;
+          }
+          await collect(store, policy);
+          const there = new Set<string>(await idsOf(store));
+          assert.deepEqual(
+            copied.filter(({ id }) => !there.has(id)),
+            [],
+            'what was copied stays',
+          );
+        }
+      }
+      await assertFaithful(source, store);
+      assert.deepEqual(disk.violations, []);
+    });
+  }
+});
+
+test('a glob of the policy that matches no tag is refused where a tagged snapshot would go for it', async () => {
+  const source = await sourceOf(2);
+  const { store } = await emptyStore();
+  await copy(source.disk, store);
+  const [, first] = (await idsOf(source.store)) as [SnapshotId, SnapshotId];
+  store.begin();
+  store.putTag('best', first);
+  await store.commit();
+  const before = packBytes(store);
+  const mistyped = copy(source.disk, store, { policy: { last: 1, tags: ['bset'] } });
+  await assert.rejects(
+    mistyped,
+    (error: Error) => error instanceof RangeError && /"bset"/.test(error.message),
+  );
+  assert.equal(packBytes(store), before);
+  await copy(source.disk, store, { policy: { last: 1, tags: ['best'] } });
 });

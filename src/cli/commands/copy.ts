@@ -9,7 +9,7 @@ import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { formatBytes } from '../../base/sizes.js';
 import { parseDuration } from '../../base/units.js';
-import type { CopyOptions, CopyReport, Snap } from '../../index.js';
+import type { CopyOptions, CopyReport, RetentionPolicy, Snap } from '../../index.js';
 import { parseLimit, parseRefs, parseRun, parseSeconds } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
 import { copiedTable, copyJson, remarks } from '../copy-text.js';
@@ -18,13 +18,13 @@ import { ExitStatus } from '../exit-status.js';
 import { epilogue, WRITING_SEVERAL } from '../help.js';
 import { failureJson } from '../json.js';
 import { reading, unopened } from '../open-store.js';
-import { addPolicyOptions, type PolicyFlags, parseGlobs, policyOf } from '../policy.js';
+import { addPolicyOptions, type PolicyOptions, parseGlobs, policyOf } from '../policy-options.js';
 import { Progress } from '../progress.js';
 import { REF_HELP, resolveRef } from '../refs.js';
 import { each, type Failed, statusOf, tellFailed } from '../several.js';
 import { count, duration, printable } from '../words.js';
 
-interface Options extends PolicyFlags {
+interface Options extends PolicyOptions {
   run?: string;
   tag?: string[];
   since?: Date;
@@ -37,7 +37,7 @@ const EXAMPLES = [
   'snap copy /mnt/backup/heat                        all that is missing there',
   'snap copy /mnt/backup/heat best latest            these two',
   'snap copy /mnt/backup/heat --run heat --last 5    the newest five of a run',
-  'snap copy /mnt/backup/heat --keep-daily 30        and there only one a day is kept',
+  'snap copy /mnt/backup/heat --keep-daily 30        and there one a day is kept',
   'snap copy /mnt/backup/heat --dry-run              what would be copied',
   'snap --store /mnt/backup/heat copy ./checkpoints  back again',
 ];
@@ -57,7 +57,8 @@ export function addCopy(program: Command, perform: Perform): void {
     .description(
       'Copies snapshots to the store in the folder TO, which is made where there is none: only what is missing ' +
         'there, checked on the way. Works beside a live run. What ends it early leaves what was copied, and the ' +
-        'next copy goes on from there.',
+        'next copy goes on from there. The --keep options and --max-bytes are those of gc, and say what TO keeps: ' +
+        'others are not copied, and gc removes there what they do not keep any more.',
     )
     .summary('copy snapshots to another store, incrementally')
     .argument('<TO>', 'the folder of the other store')
@@ -66,12 +67,15 @@ export function addCopy(program: Command, perform: Perform): void {
     .option('--tag <GLOB>', 'only those with a tag that matches', parseGlobs)
     .option('--since <WHEN>', 'only those saved since: 7d, or 2026-11-20', parseSince)
     .option('--last <N>', 'of those only the newest N of each run', parseLimit);
-  addPolicyOptions(command, ' in TO, where gc removes others; those are not copied')
+  addPolicyOptions(command)
     .option('--max-seconds <S>', 'end after so long; the next copy goes on from there', parseSeconds)
     .option('--dry-run', 'only say what would be copied')
     .addHelpText('after', epilogue(EXAMPLES, WRITING_SEVERAL))
     .action((to: string, refs: string[] | undefined, options: Options) =>
-      perform((context) => copy(context, resolve(context.currentFolder(), to), refs ?? [], options)),
+      perform(async (context) => {
+        const keep = await policyOf(options, command);
+        return copy(context, resolve(context.currentFolder(), to), refs ?? [], options, keep);
+      }),
     );
 }
 
@@ -80,18 +84,20 @@ async function copy(
   to: string,
   refs: readonly string[],
   options: Options,
+  keep: RetentionPolicy | undefined,
 ): Promise<ExitStatus> {
   const { output, json, signal } = context;
   context.warnings.nameStores();
   if (refs.length > 0 && (options.tag ?? options.since ?? options.last) !== undefined) {
     throw new UsageError('REF names the snapshots: --tag, --since and --last select among all');
   }
+  const { maxSeconds, dryRun = false } = options;
   const { snapshots, failed } = await named(context, refs, options.run);
   tellFailed(failed, output);
   if (refs.length > 0 && snapshots.size === 0) return statusOf(0, failed, signal);
   const selection = refs.length > 0 ? { snapshots: [...snapshots] } : selectionOf(options);
   const report = await unopened(context, (from, library) => {
-    return carry(context, library, from, to, { ...selection, ...ruleOf(options) });
+    return carry(context, library, from, to, { ...selection, keep, maxSeconds, dryRun });
   });
   if (json) output.jsonLine('summary', { ...copyJson(report), failed: failed.map(failureJson) });
   else tell(context, report);
@@ -116,10 +122,6 @@ async function named(
 
 function selectionOf({ run, tag, since, last }: Options): CopyOptions {
   return { run, tags: tag, since, last };
-}
-
-function ruleOf(options: Options): CopyOptions {
-  return { keep: policyOf(options), maxSeconds: options.maxSeconds, dryRun: options.dryRun ?? false };
 }
 
 async function carry(
