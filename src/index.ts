@@ -29,7 +29,7 @@ export type { RestoreOptions } from './api/reading.js';
 export { Snap } from './api/snap.js';
 export type { SaveTicket } from './api/ticket.js';
 export { SnapError, type SnapErrorCode } from './base/errors.js';
-export type { ContentDiff, LargestDifference } from './store/content-diff.js';
+export type { ContentDiff, ElementPair, LargestDifference } from './store/content-diff.js';
 export type { CopiedSnapshot, CopiedTag, CopyProgress, SkippedSnapshot, SkipReason } from './store/copy.js';
 export type { GcProgress } from './store/gc.js';
 export type { PlannedSnapshot } from './store/gc-plan.js';

@@ -2,9 +2,16 @@
 
 import { InvalidArgumentError } from 'commander';
 import { checkRun, checkTag } from '../base/names.js';
+import { checkTolerance, TOLERANCE_RULE } from '../base/tolerance.js';
 
 export const RUN_OPTION = ['--run <NAME>', 'only this run', parseRun] as const;
 export const RUN_OF_REF = ['--run <NAME>', 'the run that latest and step:N mean', parseRun] as const;
+
+export const TOLERANCE = [
+  '--tolerance <T>',
+  `numbers a and b are the same where ${TOLERANCE_RULE}`,
+  parseTolerance,
+] as const;
 
 export function parseRun(text: string): string {
   return checked(text, checkRun);
@@ -38,6 +45,14 @@ export function parseLimit(text: string): number {
   const limit = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(limit) && limit > 0) return limit;
   throw new InvalidArgumentError('It takes a whole number from 1.');
+}
+
+export function parseTolerance(text: string): number {
+  try {
+    return checkTolerance(text.trim() === '' ? Number.NaN : Number(text));
+  } catch {
+    throw new InvalidArgumentError('It takes a number from 0 to below 1, as in 1e-12.');
+  }
 }
 
 /** `5%` as 0.05. */

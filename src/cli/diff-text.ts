@@ -103,10 +103,11 @@ function valueRow({ path, count: length, a, b }: ValueDiff): string[] {
   return [run === '' ? '(state)' : run, a ?? '-', b ?? '-'];
 }
 
-function restOf({ same, moreValues, equalRegions }: Diff): string {
+function restOf({ same, moreValues, equalRegions, tolerated }: Diff): string {
   const lines: string[] = [];
   if (moreValues > 0) lines.push(`and ${count(moreValues, 'more value')} (--limit N lists more)`);
   if (!same && equalRegions > 0) lines.push(`${count(equalRegions, 'region')} the same`);
+  if (tolerated > 0) lines.push(`${count(tolerated, 'number')} within the tolerance`);
   return lines.join('\n');
 }
 
@@ -121,15 +122,20 @@ function short(value: number | bigint): string {
 }
 
 /** With every key there is, in one order. */
-export function diffJson({ a, b, same, regions, equalRegions, values, moreValues, readBytes }: Diff) {
+export function diffJson({ a, b, ...found }: Diff) {
+  return { a: snapshotJson(a), b: snapshotJson(b), ...differenceJson(found) };
+}
+
+/** What differs, without the two snapshots. */
+export function differenceJson(found: Omit<Diff, 'a' | 'b'>) {
+  const { same, regions, equalRegions, values, moreValues, tolerated, readBytes } = found;
   return {
-    a: snapshotJson(a),
-    b: snapshotJson(b),
     same,
     regions: regions.map(regionJson),
     equalRegions,
     values: values.map((value) => ({ ...value, a: value.a ?? null, b: value.b ?? null })),
     moreValues,
+    tolerated,
     readBytes,
   };
 }
@@ -139,14 +145,17 @@ function regionJson({ path, change, a, b, content }: RegionDiff) {
 }
 
 function contentJson(content: Content) {
-  const { largest: found } = content;
-  if (!found) return { ...content, largest: null };
+  const { largest: found, firstPair: pair } = content;
+  const firstPair = { ...pair, a: exact(pair.a), b: exact(pair.b) };
+  if (!found) return { ...content, firstPair, largest: null };
   const { index, difference, a, b } = found;
-  return { ...content, largest: { index, difference: exact(difference), a: exact(a), b: exact(b) } };
+  const largest = { index, difference: exact(difference), a: exact(a), b: exact(b) };
+  return { ...content, firstPair, largest };
 }
 
-/** A number as JSON says it, or as a string where it cannot: bigints, infinities, -0. */
-function exact(value: number | bigint): number | string {
+/** A number as JSON says it, or as a string where it cannot: bigints, infinities, NaN, -0. */
+function exact(value: number | bigint | undefined): number | string | null {
+  if (value === undefined) return null;
   if (typeof value === 'bigint') return String(value);
   return Number.isFinite(value) && !Object.is(value, -0)
     ? value

@@ -12,6 +12,7 @@
  */
 
 import { Buffer } from 'node:buffer';
+import { isWithin } from '../base/tolerance.js';
 import { elementsOf } from './elements.js';
 import { type BufferDetail, bufferOf, type Graph, type GraphNode, isNode, type NodeDetail } from './graph.js';
 import { type Place, pathOf } from './graph-paths.js';
@@ -41,12 +42,16 @@ export interface StateDiff {
   values: ValueDiff[];
   /** How many more there are. */
   more: number;
+  /** How many numbers differ, but within the tolerance. */
+  tolerated: number;
 }
 
-export function compareSkeletons(a: Uint8Array, b: Uint8Array, limit: number): StateDiff {
-  const comparison = new Comparison(parseSkeleton(a), parseSkeleton(b), limit);
+/** `tolerance` 0: numbers are the same where `Object.is` says so. */
+export function compareSkeletons(a: Uint8Array, b: Uint8Array, limit: number, tolerance = 0): StateDiff {
+  const comparison = new Comparison(parseSkeleton(a), parseSkeleton(b), limit, tolerance);
   comparison.walk();
-  return { values: comparison.values, more: comparison.more };
+  const { values, more, tolerated } = comparison;
+  return { values, more, tolerated };
 }
 
 /** Two objects at one place. */
@@ -66,17 +71,20 @@ interface Meeting {
 class Comparison {
   readonly values: ValueDiff[] = [];
   more = 0;
+  tolerated = 0;
   readonly #a: Graph;
   readonly #b: Graph;
   readonly #limit: number;
+  readonly #tolerance: number;
   /** By the number under which a node was closed. */
   readonly #metInA: (Meeting | undefined)[];
   readonly #metInB: (Meeting | undefined)[];
 
-  constructor(a: Graph, b: Graph, limit: number) {
+  constructor(a: Graph, b: Graph, limit: number, tolerance: number) {
     this.#a = a;
     this.#b = b;
     this.#limit = limit;
+    this.#tolerance = tolerance;
     this.#metInA = new Array<undefined>(a.nodes.length).fill(undefined);
     this.#metInB = new Array<undefined>(b.nodes.length).fill(undefined);
   }
@@ -125,8 +133,10 @@ class Comparison {
         yield* this.#set(pair);
         break;
       case tag.T_DATE:
-      case tag.T_BOXED:
         if (!Object.is(x.value, y.value)) this.#changed(at, a, b);
+        break;
+      case tag.T_BOXED:
+        if (!this.#isSame(x.value, y.value)) this.#changed(at, a, b);
         break;
       case tag.T_REGEXP:
         if (x.source !== y.source || x.flags !== y.flags) this.#changed(at, a, b);
@@ -187,8 +197,15 @@ class Comparison {
 
   *#child(a: unknown, b: unknown, segment: () => string, at: Place | undefined): Pairs {
     if (isNode(a) && isNode(b)) yield { a, b, at: below(at, segment()) };
-    else if (!Object.is(a, b)) this.#changed(below(at, segment()), a, b);
+    else if (!this.#isSame(a, b)) this.#changed(below(at, segment()), a, b);
   }
+
+  readonly #isSame = (a: unknown, b: unknown): boolean => {
+    if (Object.is(a, b)) return true;
+    if (this.#tolerance === 0 || !isWithin(a, b, this.#tolerance)) return false;
+    this.tolerated++;
+    return true;
+  };
 
   /** Keys of an error that only one of the two lists in a loop; all others are told as keys. */
   #enumerability({ a, b, at }: Pair): void {
@@ -200,7 +217,7 @@ class Comparison {
   }
 
   *#elements({ a, b, at }: Pair, ours: readonly unknown[], theirs: readonly unknown[]): Pairs {
-    const compared = compareElements(ours, theirs);
+    const compared = compareElements(ours, theirs, this.#isSame);
     for (let next = compared.next(); ; next = compared.next()) {
       if (next.done) {
         if (!next.value) this.#changed(at, a, b);
@@ -266,10 +283,11 @@ class Comparison {
     if (isEqual(ours, theirs)) return;
     const type = pair.a.detail?.type as number;
     const [x, y] = [elementsOf(type, ours), elementsOf(type, theirs)];
-    const before = this.values.length + this.more;
+    const before = this.values.length + this.more + this.tolerated;
     if (x && y) yield* this.#elements(pair, x, y);
     // A DataView has no elements, and NaNs of different payload are no different numbers.
-    if (this.values.length + this.more === before) this.#differingBytes(ours, theirs, pair.at);
+    const told = this.values.length + this.more + this.tolerated > before;
+    if (!told && (this.#tolerance === 0 || !x)) this.#differingBytes(ours, theirs, pair.at);
   }
 
   #buffer({ a, b, at }: Pair): void {

@@ -30,6 +30,7 @@ const ABSENT = Symbol('absent');
 export function* compareElements(
   a: readonly unknown[],
   b: readonly unknown[],
+  isSame: (a: unknown, b: unknown) => boolean,
 ): Generator<Run | ObjectPair, boolean, undefined> {
   const [x, y] = [new Elements(a), new Elements(b)];
   let run: Run | undefined;
@@ -50,7 +51,7 @@ export function* compareElements(
       if (run) yield run;
       run = undefined;
       yield { index, a: ours, b: theirs };
-    } else if (!Object.is(ours, theirs)) {
+    } else if (!isSame(ours, theirs)) {
       const next = extended(run, index, ours, theirs);
       if (run && next !== run) yield run;
       run = next;

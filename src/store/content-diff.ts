@@ -2,12 +2,14 @@
  * What differs between two regions' bytes, element by element.
  *
  * Invariants
- *  - an element differs where any bit of it does: 0 and -0, and two NaNs of different payload, are different
+ *  - an element differs where any bit of it does: 0 and -0, and two NaNs of different payload, are different; with a
+ *    tolerance, numbers differ where they are further apart than that
  *  - what is kept does not grow with the regions: a few numbers and at most RANGES ranges
  */
 
 import { float16 } from '../base/float16.js';
 import { KiB } from '../base/sizes.js';
+import { isWithin } from '../base/tolerance.js';
 import { elementBytes, type RegionKind } from '../format/kinds.js';
 import type { RegionEntry } from '../format/manifest.js';
 import { type Range, Runs } from './runs.js';
@@ -18,12 +20,14 @@ export interface ContentDiff {
   kind: string;
   /** How many elements both regions have. */
   elements: number;
-  /** How many of them differ in at least one bit. */
+  /** How many of them differ: in at least one bit, or by more than the tolerance. */
   changed: number;
   /** How many bytes differ. */
   changedBytes: number;
   first: number;
   last: number;
+  /** What the two regions have at `first`. */
+  firstPair: ElementPair;
   /** Where they lie: at most 64 ranges `[start, end)`, ascending. */
   ranges: Range[];
   /** Ranges with fewer equal elements than this between them were joined; 1: every range is exact. */
@@ -34,6 +38,16 @@ export interface ContentDiff {
   largest: LargestDifference | undefined;
   /** Number arrays: differing elements without a difference, because one of the two is NaN. */
   incomparable: number;
+}
+
+/** One element of both. */
+export interface ElementPair {
+  /** The number, or undefined where the elements are no numbers. */
+  a: number | bigint | undefined;
+  b: number | bigint | undefined;
+  /** Its bits, hexadecimal, the highest first. */
+  aBits: string;
+  bBits: string;
 }
 
 export interface LargestDifference {
@@ -89,14 +103,20 @@ export class ContentComparison {
   readonly #kind: RegionKind;
   readonly #width: number;
   readonly #numbers: Numbers | undefined;
+  readonly #tolerance: number;
   readonly #runs = new Runs(RANGES);
+  #firstPair: ElementPair | undefined;
   #changed = 0;
   #changedBytes = 0;
   #incomparable = 0;
   #largest: LargestDifference | undefined;
+  /** Numbers that differ, but within the tolerance. */
+  tolerated = 0;
 
-  constructor(kind: RegionKind) {
+  /** `tolerance` 0: every bit counts. */
+  constructor(kind: RegionKind, tolerance: number) {
     this.#kind = kind;
+    this.#tolerance = tolerance;
     this.#width = elementBytes(kind);
     this.#numbers = NUMBERS[kind];
   }
@@ -120,7 +140,8 @@ export class ContentComparison {
     const { ranges, gap, count } = this.#runs;
     const [first] = ranges;
     const last = ranges.at(-1);
-    if (!first || !last) return undefined;
+    const firstPair = this.#firstPair;
+    if (!first || !last || !firstPair) return undefined;
     return {
       kind: this.#kind,
       elements: commonBytes / this.#width,
@@ -128,6 +149,7 @@ export class ContentComparison {
       changedBytes: this.#changedBytes,
       first: first.start,
       last: last.end - 1,
+      firstPair,
       ranges,
       gap,
       runs: count,
@@ -145,11 +167,24 @@ export class ContentComparison {
       let bytes = 0;
       for (let byte = at; byte < at + width; byte++) if (a[byte] !== b[byte]) bytes++;
       if (bytes === 0) continue;
+      if (ours && theirs && this.#isTolerated(ours(index), theirs(index))) continue;
+      this.#firstPair ??= {
+        a: ours?.(index),
+        b: theirs?.(index),
+        aBits: bitsOf(a.subarray(at, at + width)),
+        bBits: bitsOf(b.subarray(at, at + width)),
+      };
       this.#changed++;
       this.#changedBytes += bytes;
       this.#runs.add(base + index);
       if (ours && theirs) this.#measure(base + index, ours(index), theirs(index));
     }
+  }
+
+  #isTolerated(a: number | bigint, b: number | bigint): boolean {
+    if (this.#tolerance === 0 || !isWithin(a, b, this.#tolerance)) return false;
+    this.tolerated++;
+    return true;
   }
 
   #measure(index: number, a: number | bigint, b: number | bigint): void {
@@ -158,6 +193,10 @@ export class ContentComparison {
     else if (!this.#largest || difference > this.#largest.difference)
       this.#largest = { index, difference, a, b };
   }
+}
+
+function bitsOf(littleEndian: Buffer): string {
+  return Buffer.from(littleEndian).reverse().toString('hex');
 }
 
 function distance(a: number | bigint, b: number | bigint): number | bigint {

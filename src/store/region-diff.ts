@@ -19,8 +19,8 @@ export class RegionComparison {
   readonly #b: Side;
   readonly #commonBytes: number;
 
-  constructor(a: RegionEntry, b: RegionEntry, readA: ContentSource, readB: ContentSource) {
-    this.#comparison = new ContentComparison(commonKind(a, b));
+  constructor(a: RegionEntry, b: RegionEntry, readA: ContentSource, readB: ContentSource, tolerance: number) {
+    this.#comparison = new ContentComparison(commonKind(a, b), tolerance);
     this.#a = new Side(readA, a.tree);
     this.#b = new Side(readB, b.tree);
     this.#commonBytes = Math.min(a.tree.byteLength, b.tree.byteLength);
@@ -30,6 +30,11 @@ export class RegionComparison {
   get doneBytes(): number {
     const [x, y] = [this.#a.cursor.span, this.#b.cursor.span];
     return x && y ? Math.max(x.start, y.start) : this.#commonBytes;
+  }
+
+  /** Numbers that differ, but within the tolerance. */
+  get tolerated(): number {
+    return this.#comparison.tolerated;
   }
 
   /** What differs in the bytes that both have; undefined where nothing does. */

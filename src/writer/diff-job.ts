@@ -45,6 +45,8 @@ export interface DiffRequest {
   b: SnapshotRef;
   /** The run that `latest`, `{ step }` and `{ before }` mean. */
   run: string;
+  /** 0: every bit counts. */
+  tolerance: number;
 }
 
 /** What the job replies with; undefined where it was stopped. */
@@ -56,6 +58,8 @@ export interface DiffReport {
   /** How many regions are the same. */
   equalRegions: number;
   sameSkeleton: boolean;
+  /** Numbers in regions that differ, but within the tolerance. */
+  tolerated: number;
   /** Bytes of chunks that were read and hashed. */
   readBytes: number;
 }
@@ -68,17 +72,19 @@ export async function* diffJob(store: Store, context: JobContext, args: unknown[
   const regions: RegionDiff[] = [];
   const totalBytes = b.regions.reduce((sum, { tree }) => sum + tree.byteLength, 0);
   let doneBytes = 0;
+  let tolerated = 0;
   for (const now of b.regions) {
     const { path } = now;
     const was = before.get(path)?.shift();
     let content: ContentDiff | undefined;
     if (was && !isSameTree(was.tree, now.tree)) {
-      const comparison = new RegionComparison(was, now, a.reading(path), b.reading(path));
+      const comparison = new RegionComparison(was, now, a.reading(path), b.reading(path), request.tolerance);
       while (comparison.step()) {
         yield { doneBytes: doneBytes + comparison.doneBytes, totalBytes } satisfies DiffProgress;
         if (context.shouldStop()) return undefined;
       }
       content = comparison.result;
+      tolerated += comparison.tolerated;
     }
     doneBytes += now.tree.byteLength;
     if (!was || content || !isSameForm(was, now)) regions.push(regionDiff(path, was, now, content));
@@ -91,6 +97,7 @@ export async function* diffJob(store: Store, context: JobContext, args: unknown[
     regions,
     equalRegions,
     sameSkeleton: isSameTree(a.manifest.skeleton, b.manifest.skeleton),
+    tolerated,
     readBytes: a.readBytes + b.readBytes,
   } satisfies DiffReport;
 }

@@ -3,17 +3,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Diff, Snap } from '../../src/index.js';
+import { type Diff, type DiffOptions, Snap } from '../../src/index.js';
 import { budget } from '../support/budget.js';
 import { field, storePath } from './support.js';
 
 const CHUNK = 65_536;
 
 /** Saves both and compares them. */
-async function diffOf(snap: Snap, a: unknown, b: unknown): Promise<Diff> {
+async function diffOf(snap: Snap, a: unknown, b: unknown, options?: DiffOptions): Promise<Diff> {
   const first = await snap.save(a);
   const second = await snap.save(b);
-  return snap.diff(first.id, second.id);
+  return snap.diff(first.id, second.id, options);
 }
 
 /** Flips a bit of a chunk that lies in the first pack as it is, without compression. */
@@ -56,6 +56,12 @@ test('what changed is told by element and by path', async (t) => {
         changedBytes: diff.regions[0]?.content?.changedBytes,
         first: 5,
         last: 99_999,
+        firstPair: {
+          a: before[5],
+          b: 1e6,
+          aBits: bitsOf(before[5] as number),
+          bBits: '412e848000000000',
+        },
         ranges: [
           { start: 5, end: 7 },
           { start: 99_999, end: 100_000 },
@@ -73,6 +79,51 @@ test('what changed is told by element and by path', async (t) => {
   ]);
   assert.deepEqual([diff.same, diff.equalRegions, diff.moreValues], [false, 1, 0]);
   assert.ok(diff.readBytes <= 4 * CHUNK, `${diff.readBytes} bytes were read for two chunks of each`);
+});
+
+function bitsOf(number: number): string {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleBE(number);
+  return bytes.toString('hex');
+}
+
+test('with a tolerance, numbers that are near each other are the same wherever they are', async (t) => {
+  await using snap = await Snap.open(storePath(t));
+  const state = {
+    u: field(50_000),
+    few: Float64Array.of(1, 2, 3),
+    list: [1, 2.5, 'x'],
+    deep: new Map([['t', { x: 1000 }]]),
+    count: new Int32Array(1000),
+    when: new Date(5),
+    big: 7n,
+  };
+  const other = structuredClone(state);
+  const near = (x: number) => x * (1 + 1e-13);
+  other.u.set(state.u.map(near));
+  other.few[1] = near(2);
+  other.list[1] = near(2.5);
+  other.deep = new Map([['t', { x: near(1000) }]]);
+  const exact = await diffOf(snap, state, other);
+  assert.deepEqual([exact.same, exact.tolerated, exact.values.length], [false, 0, 3]);
+  const [a, b] = [exact.a.id, exact.b.id];
+  const within = await snap.diff(a, b, { tolerance: 1e-12 });
+  assert.deepEqual([within.same, within.regions, within.values], [true, [], []]);
+  assert.equal(within.tolerated, (exact.regions[0]?.content?.changed ?? 0) + 3);
+  assert.equal((await snap.diff(a, b, { tolerance: 1e-14 })).same, false);
+  for (const change of [
+    { when: new Date(5 + 1e-9 + 1) },
+    { big: 8n },
+    { list: [1, 2.5, 'y'] },
+    { count: new Int32Array(1000).fill(1, 7, 8) },
+    { few: Float32Array.of(1, 2, 3) },
+  ]) {
+    const diff = await diffOf(snap, { ...state, ...change }, state, { tolerance: 0.4 });
+    assert.equal(diff.same, false, Object.keys(change)[0]);
+  }
+  for (const tolerance of [-1, 1, Number.NaN, '1e-12' as never]) {
+    await assert.rejects(snap.diff(a, b, { tolerance }), RangeError);
+  }
 });
 
 test('a snapshot and itself, or the same state saved twice, are the same', async (t) => {

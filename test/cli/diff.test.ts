@@ -96,6 +96,7 @@ test('--json holds the same, exactly: what JSON has no number for is a string', 
       changedBytes: 5,
       first: 10,
       last: 90_000,
+      firstPair: { a: 0, b: '-0', aBits: '0000000000000000', bBits: '8000000000000000' },
       ranges: [
         { start: 10, end: 12 },
         { start: 90_000, end: 90_001 },
@@ -119,6 +120,26 @@ test('--json holds the same, exactly: what JSON has no number for is a string', 
     b: 'Uint16Array(4000)',
   });
   assert.deepEqual([found.equalRegions, found.moreValues], [1, 0]);
+});
+
+test('--tolerance takes numbers that are near each other for the same, and says how many', async () => {
+  const path = join(folder, 'near');
+  await using store = await Snap.open(path);
+  const state = { u: new Float64Array(1000).fill(1), n: 3 };
+  await store.save(state, { step: 1 });
+  state.u[7] = 1 + 1e-13;
+  state.n += 1e-13;
+  await store.save(state, { step: 2, durable: true });
+  const near = (...args: string[]) => snap(['--store', path, 'diff', 'step:1', 'step:2', ...args]);
+  assert.match(near().stdout, /^u .*1 \(0\.1 %\) /m);
+  const within = near('--tolerance', '1e-12');
+  assert.match(within.stdout, /nothing differs\n\n2 numbers within the tolerance\n$/);
+  const found = document<{ same: boolean; tolerated: number }>(near('--tolerance', '1e-12', '--json'));
+  assert.deepEqual([found.same, found.tolerated], [true, 2]);
+  for (const wrong of ['-1', 'x', '', '1']) {
+    const { status, stderr } = near(`--tolerance=${wrong}`);
+    assert.deepEqual([status, /a number from 0 to below 1/.test(stderr)], [2, true], wrong);
+  }
 });
 
 test('equal states are told as such, with status 0 like others', () => {

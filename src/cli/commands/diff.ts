@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type { DiffProgress } from '../../index.js';
-import { parseLimit, parseRef, RUN_OF_REF } from '../arguments.js';
+import { parseLimit, parseRef, RUN_OF_REF, TOLERANCE } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
 import { describeDiff, diffJson } from '../diff-text.js';
 import { ExitStatus } from '../exit-status.js';
@@ -14,6 +14,7 @@ import { REF_HELP, resolveRef } from '../refs.js';
 interface Options {
   run?: string;
   limit?: number;
+  tolerance?: number;
 }
 
 /** Values that are listed where nobody says how many: a screen of them, or enough for a program. */
@@ -25,6 +26,7 @@ const EXAMPLES = [
   'snap diff step:100 step:200',
   'snap diff best latest --run heat',
   'snap diff 3f9a21c0 27f579ce --limit 500',
+  'snap diff step:100 other/step-100 --tolerance 1e-12',
   "snap diff best latest --json | jq '.regions[].content.largest'",
 ];
 
@@ -44,6 +46,7 @@ export function addDiff(program: Command, perform: Perform): void {
       `list at most so many values (default ${FOR_PEOPLE}, with --json ${FOR_PROGRAMS})`,
       parseLimit,
     )
+    .option(...TOLERANCE)
     .addHelpText('after', epilogue(EXAMPLES, READING))
     .action((a: string, b: string, options: Options) => perform((context) => diff(context, a, b, options)));
 }
@@ -52,7 +55,7 @@ async function diff(
   context: Context,
   refA: string,
   refB: string,
-  { run, limit }: Options,
+  { run, limit, tolerance }: Options,
 ): Promise<ExitStatus> {
   const { output, json, signal } = context;
   return reading(context, async (snap) => {
@@ -61,7 +64,7 @@ async function diff(
     const progress = json ? undefined : new Progress(context, PHASES);
     const onProgress = ({ doneBytes: done, totalBytes: total }: DiffProgress) =>
       progress?.tell({ phase: 'regions', done, total });
-    const options = { limit: limit ?? (json ? FOR_PROGRAMS : FOR_PEOPLE), signal, onProgress };
+    const options = { limit: limit ?? (json ? FOR_PROGRAMS : FOR_PEOPLE), tolerance, signal, onProgress };
     const found = await snap.diff(a.id, b.id, options).finally(() => progress?.end());
     if (json) output.json({ store: snap.directory, ...diffJson(found) });
     else output.data(describeDiff(found, output.style, Date.now()));
