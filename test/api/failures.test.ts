@@ -2,8 +2,12 @@ import assert from 'node:assert/strict';
 import diagnostics from 'node:diagnostics_channel';
 import { rmSync } from 'node:fs';
 import { test } from 'node:test';
+import { chunkBytesFor } from '../../src/chunker/fixed.js';
 import { Snap, SnapError } from '../../src/index.js';
 import { collect, type Fault, faulty, field, setFault, storePath } from './support.js';
+
+/** Numbers in a chunk. */
+const CHUNK = chunkBytesFor('Float64Array') / 8;
 
 const FAULTS: [string, Fault, string][] = [
   ['a failed sync', { call: 'sync', code: 'EIO', times: 1 }, 'SNAP_IO'],
@@ -39,6 +43,19 @@ for (const [what, fault, code] of FAULTS) {
     assert.equal((await collect(again.list())).length, 3);
   });
 }
+
+/** Its chunks are known, but the pages above them went with the save that failed. */
+test('after a failed save that only moved chunks about the next one is whole', async (t) => {
+  const path = storePath(t);
+  const state = { u: field(200_000) };
+  await using snap = await Snap.open(path, faulty());
+  await snap.save(state, { durable: true });
+  setFault(path, { call: 'sync', code: 'EIO', times: 1 });
+  state.u.copyWithin(0, CHUNK, 2 * CHUNK);
+  await assert.rejects((await snap.save(state)).durable, { code: 'SNAP_IO' });
+  const { id } = await snap.save(state, { durable: true });
+  assert.deepEqual(await snap.restore(id), state);
+});
 
 test('a pack that is deleted in mid-run: the loop hears, and the next save is whole', async (t) => {
   const path = storePath(t);

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SnapshotId } from '../../src/base/ids.js';
 import { HEADER_BYTES, RecordType } from '../../src/format/record.js';
-import { Gc } from '../../src/store/gc.js';
+import { Gc, type GcProgress } from '../../src/store/gc.js';
+import { type KeyValues, memoryKeyValues } from '../../src/store/key-values.js';
 import type { Store } from '../../src/store/store.js';
 import { contentOf, openOn, readFrom, saveTo } from '../support/direct.js';
 import { packPath, recordsOf } from '../support/pack-bytes.js';
@@ -19,9 +20,13 @@ import { type Operation, SimulatedDisk } from '../support/simulated-disk.js';
 const random = new Random(1);
 const fresh = (length: number) => contentOf(random.bytes(length));
 
-async function collect(store: Store): Promise<void> {
+async function collect(
+  store: Store,
+  between: (progress: GcProgress) => Promise<unknown> | undefined = () => undefined,
+): Promise<void> {
   const options = { policy: undefined, run: undefined, dryRun: false, explain: false, force: true, now: 0 };
-  for await (const _ of new Gc(store, { ...options, pinned: () => new Set() }).run());
+  const gc = new Gc(store, { ...options, pinned: () => new Set() });
+  for await (const progress of gc.run()) await between(progress);
 }
 
 async function forget(store: Store, id: SnapshotId): Promise<void> {
@@ -40,6 +45,10 @@ async function checkAfterCollecting(disk: SimulatedDisk, store: Store, kept: Map
   const first = Math.min(...Object.keys(store.packSizes()).map(Number));
   await collect(store);
   assert.ok(!(first in store.packSizes()), 'the pack was taken away');
+  await check(disk, store, kept);
+}
+
+async function check(disk: SimulatedDisk, store: Store, kept: Map<SnapshotId, Content>) {
   for (const [id, content] of kept) assertSameContent(readFrom(store, id), content, id);
   await store.close();
   const again = await openOn(disk);
@@ -209,4 +218,65 @@ test('a tag that was removed does not come back when the pack that says so goes'
   const again = await openOn(disk);
   assert.equal(again.store.tagged('best'), undefined);
   await again.store.close();
+});
+
+test('what is saved into the open pack after it was found dead is carried out of it', async () => {
+  const disk = new SimulatedDisk(1);
+  const { store } = await openOn(disk);
+  await saveGarbage(store);
+  const kept = new Map<SnapshotId, Content>();
+  const content = fresh(300);
+  await collect(store, async ({ phase }) => {
+    if (phase === 'free' && kept.size === 0) kept.set((await saveTo(store, content)).id, content);
+  });
+  assert.ok(kept.size === 1 && !('1' in store.packSizes()));
+  await check(disk, store, kept);
+});
+
+/** The first pack stays, because most of it is held; those behind it go, with the record that said it first. */
+test('a collected snapshot stays away while its manifest stands in a pack that stays', async () => {
+  const disk = new SimulatedDisk(1);
+  const { store } = await openOn(disk, { packBytes: 6000 });
+  const gone = await saveTo(store, fresh(100));
+  const content = fresh(5000);
+  const { id } = await saveTo(store, content);
+  await forget(store, gone.id);
+  for (let times = 0; times < 2; times++) {
+    await saveGarbage(store);
+    await collect(store);
+  }
+  assert.deepEqual(Object.keys(store.packSizes()), ['1', '4']);
+  assert.equal(store.byId(gone.id), undefined);
+  await store.close();
+  const again = await openOn(disk);
+  assert.equal(again.store.byId(gone.id), undefined);
+  assertSameContent(readFrom(again.store, id), content, id);
+  await again.store.close();
+});
+
+/** Such an index names what lay in a pack as long as the store is open. */
+test('an index that was made anew in memory is not asked for what lay in a pack that is gone', async () => {
+  const disk = new SimulatedDisk(1);
+  const memory = memoryKeyValues();
+  let fails = false;
+  const indexValues: KeyValues = {
+    ...memory,
+    get(key) {
+      if (fails) throw new Error('the index fails');
+      return memory.get(key);
+    },
+  };
+  const { store, warnings } = await openOn(disk, { indexValues });
+  const content = fresh(5000);
+  await forget(store, (await saveTo(store, content)).id);
+  fails = true;
+  await collect(store);
+  assert.deepEqual(
+    warnings.map(({ kind }) => kind),
+    ['index'],
+  );
+  assert.ok(!('1' in store.packSizes()));
+  const { id } = await saveTo(store, content);
+  assertSameContent(readFrom(store, id), content, id);
+  await store.close();
 });

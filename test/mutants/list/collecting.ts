@@ -179,7 +179,7 @@ export const collecting: readonly Mutant[] = [
     file: 'store/gc.ts',
     find: 'return marks.has(id) || (pack === condemnedTo.pack && offset >= condemnedTo.offset);',
     replace: 'return marks.has(id) || pack > condemnedTo.pack || offset < 0;',
-    tests: [STEPS],
+    tests: ['store/gc-marks'],
   },
   {
     name: 'open-pack-weighed-once',
@@ -187,7 +187,7 @@ export const collecting: readonly Mutant[] = [
     file: 'store/gc.ts',
     find: 'if (heldBytes === 0 && pack !== condemnedTo.pack) continue;',
     replace: 'if (heldBytes === 0) continue;',
-    tests: [STEPS],
+    tests: ['store/gc-marks'],
   },
   {
     name: 'open-pack-not-left',
@@ -203,7 +203,7 @@ export const collecting: readonly Mutant[] = [
     file: 'store/gone.ts',
     find: 'const collected = record.collected.filter(({ pack }) => !packs.includes(pack));',
     replace: 'const collected = record.collected.filter(({ pack }) => packs.includes(pack));',
-    tests: [STEPS],
+    tests: ['store/gc-marks'],
   },
   {
     name: 'earlier-collections-forgotten',
@@ -247,7 +247,7 @@ export const collecting: readonly Mutant[] = [
     file: 'store/store.ts',
     find: 'for (const pack of packs) this.#present.delete(pack);',
     replace: '',
-    tests: [STEPS],
+    tests: ['store/gc-marks'],
   },
   {
     name: 'gone-packs-reported-missing',
