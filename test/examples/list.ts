@@ -30,7 +30,7 @@ export const EXAMPLES: readonly Example[] = [
   { name: 'heat-equation', args: [1000, 20], run: 'heat-1000' },
   { name: 'lattice-boltzmann', args: [400, 60, 26, 4], run: 'lattice-boltzmann' },
   { name: 'shallow-water', args: [200, 48], run: 'shallow-water' },
-  { name: 'ocean', args: [70], run: 'ocean' },
+  { name: 'ocean', args: [50], run: 'ocean' },
   { name: 'pi', args: [100], run: 'pi-1' },
   { name: 'ising', args: [1, 600, 600], run: 'ising-1' },
   { name: 'webassembly', args: [2000], run: 'rule-30', into: () => ({ memory: new Memory({ initial: 1 }) }) },

@@ -176,7 +176,7 @@ test('shallow water: mass and energy stay, and the mound adjusts to the rotation
 test('ocean: under a weak wind the gyre is that of Stommel', async () => {
   const [side, width, beta, friction, wind] = [51, 1e6, 2e-11, 2e-6, 1e-5];
   const store = scratchStore();
-  await runToItsEnd('ocean', store, [80, wind, 0]);
+  await runToItsEnd('ocean', store, [60, wind, 0]);
   const { psi } = (await lastState(store, { name: 'ocean', args: [], run: 'ocean' })) as {
     psi: Float64Array;
   };
@@ -198,7 +198,7 @@ test('ocean: under a weak wind the gyre is that of Stommel', async () => {
 test('ocean: under a strong wind the currents carry energy about and make none', async () => {
   const [side, width, friction, wind] = [51, 1e6, 2e-6, 0.5];
   const store = scratchStore();
-  await runToItsEnd('ocean', store, [120, wind, 0]);
+  await runToItsEnd('ocean', store, [80, wind, 0]);
   const { psi, zeta } = (await lastState(store, { name: 'ocean', args: [], run: 'ocean' })) as {
     psi: Float64Array;
     zeta: Float64Array;
@@ -213,14 +213,14 @@ test('ocean: under a strong wind the currents carry energy about and make none',
 test('ocean: the length is that of the whole run, however often it is restarted', async () => {
   const example = { name: 'ocean', args: [], run: 'ocean' };
   const [straight, stopped] = [scratchStore(), scratchStore()];
-  const whole = await runToItsEnd('ocean', straight, [60]);
-  const half = await runToItsEnd('ocean', stopped, [30]);
-  assert.match(half.stdout, /^day 30\.\d+ /);
-  assert.match(whole.stdout, /^day 60\.\d+ /);
+  const whole = await runToItsEnd('ocean', straight, [24]);
+  const half = await runToItsEnd('ocean', stopped, [12]);
+  assert.match(half.stdout, /^day 12\.\d+ /);
+  assert.match(whole.stdout, /^day 24\.\d+ /);
   // Started again it has nothing to do; with more days it goes on, and ends where the other did.
-  const again = await runToItsEnd('ocean', stopped, [30]);
+  const again = await runToItsEnd('ocean', stopped, [12]);
   assert.deepEqual([again.stdout, again.reports], [half.stdout, []]);
-  const longer = await runToItsEnd('ocean', stopped, [60]);
+  const longer = await runToItsEnd('ocean', stopped, [24]);
   assert.equal(longer.stdout, whole.stdout);
   assertSame(await lastState(stopped, example), await lastState(straight, example));
 });
