@@ -1,0 +1,79 @@
+/** What the comparisons share: programs that may be absent, scratch folders, figures. */
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** The path of a program, or undefined where it is not installed. */
+export function find(program, ...versionArguments) {
+  const { status, stdout } = spawnSync(
+    program,
+    versionArguments.length > 0 ? versionArguments : ['--version'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  return status === 0 ? stdout.trim().split('\n')[0] : undefined;
+}
+
+/** Runs a program to its end; returns its output, wall and CPU seconds (children of it included). */
+export function run(program, args, options = {}) {
+  const began = performance.now();
+  const wrapped = ['-c', TIMER, program, ...args];
+  const { status, stdout, stderr } = spawnSync('/usr/bin/python3', wrapped, {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    ...options,
+  });
+  const seconds = (performance.now() - began) / 1000;
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${stderr}`);
+  const lines = stderr.trimEnd().split('\n');
+  const { wall, cpu } = JSON.parse(lines.at(-1));
+  return { stdout, seconds: wall ?? seconds, cpu };
+}
+
+/** Wall and CPU time of a child, as its last line on stderr. */
+const TIMER = `
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+done = subprocess.run(sys.argv[1:])
+wall = time.perf_counter() - began
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"wall": wall, "cpu": used.ru_utime + used.ru_stime}), file=sys.stderr)
+sys.exit(done.returncode)
+`;
+
+/** An empty folder on a real disk; removed when the process ends. */
+export function scratch() {
+  const folder = mkdtempSync(join(process.env.HOLDFAST_BENCH_FOLDER ?? tmpdir(), 'holdfast-peers-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export function folderBytes(folder) {
+  let sum = 0;
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) sum += statSync(join(entry.parentPath ?? entry.path, entry.name)).size;
+  }
+  return sum;
+}
+
+export function quantile(samples, share) {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+}
+
+export const median = (samples) => quantile(samples, 0.5);
+
+export function writeResult(name, result) {
+  mkdirSync(join(here, 'results'), { recursive: true });
+  writeFileSync(join(here, 'results', `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
+}
+
+export function script(name) {
+  return join(here, name);
+}
