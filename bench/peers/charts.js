@@ -1,8 +1,9 @@
-/** Draws the charts of docs/performance.md from results/*.json, as SVG. */
+/** Draws the charts of docs/performance.md from the figures that were measured last, as SVG. */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as echarts from 'echarts';
-import { script } from './support.js';
+import { RESULTS, script } from './support.js';
 
 const FOLDER = script('../../docs/charts');
 const WIDTH = 860;
@@ -24,7 +25,7 @@ function draw(name, height, option) {
 }
 
 function resultOf(name) {
-  const path = script(`results/${name}.json`);
+  const path = join(RESULTS, `${name}.json`);
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 

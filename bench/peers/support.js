@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
+/** Figures are kept where everything that is made is kept. */
+export const RESULTS = join(here, '../../build/peers');
 
 /** The path of a program, or undefined where it is not installed. */
 export function find(program, ...versionArguments) {
@@ -70,8 +72,8 @@ export function quantile(samples, share) {
 export const median = (samples) => quantile(samples, 0.5);
 
 export function writeResult(name, result) {
-  mkdirSync(join(here, 'results'), { recursive: true });
-  writeFileSync(join(here, 'results', `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
 }
 
 export function script(name) {
