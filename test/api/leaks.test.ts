@@ -86,7 +86,7 @@ function signed(bytes: number): string {
 test('saves and what comes with them', async (t) => {
   await using snap = await Snap.open(storePath(t));
   const state = { n: 0, u: field(50_000), log: [] as string[] };
-  await isFlat(t, budget(400), async (n) => {
+  await isFlat(t, budget(200), async (n) => {
     state.n = n;
     state.u.fill(n, (n * 37) % 40_000, ((n * 37) % 40_000) + 500);
     state.log = [`step ${n}`];
@@ -101,7 +101,7 @@ test('saves and what comes with them', async (t) => {
 
 test('opening, saving and closing', async (t) => {
   const path = storePath(t);
-  await isFlat(t, budget(20), async (n) => {
+  await isFlat(t, budget(12), async (n) => {
     const [snap, other] = await Promise.all([Snap.open(path), Snap.open(path, { run: 'other' })]);
     await snap.save({ n, u: field(1000, n) });
     await Promise.all([snap.close(), other.close()]);
@@ -115,7 +115,7 @@ test('readers', async (t) => {
     await using snap = await Snap.open(path);
     await snap.save(state);
   }
-  await isFlat(t, budget(20), async () => {
+  await isFlat(t, budget(12), async () => {
     await using reader = await Snap.open(path, { readOnly: true });
     assert.deepEqual(await reader.restore(), state);
     assert.equal((await reader.verify({ readData: true })).ok, true);
@@ -126,7 +126,7 @@ test('restoring', async (t) => {
   await using snap = await Snap.open(storePath(t));
   const state = { u: field(200_000), notes: new Map([['a', 1]]) };
   await snap.save(state, { tag: 'it' });
-  await isFlat(t, budget(100), async (n) => {
+  await isFlat(t, budget(60), async (n) => {
     if (n % 3 === 0) await snap.restore('it', { into: state });
     else if (n % 3 === 1) await snap.restore('it', { only: ['notes'] });
     else assert.deepEqual(await snap.restore('it'), state);
