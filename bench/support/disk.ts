@@ -1,5 +1,6 @@
 /** What the disk under a folder is, what a folder holds, and what the kernel wrote for a process. */
 
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -89,4 +90,13 @@ export function scratchFolder(prefix: string): string {
   const places = [tmpdir(), '/var/tmp', resolve('build')].filter((place) => fs.existsSync(place));
   const place = places.find((candidate) => !fileSystemOf(candidate).inMemory) ?? tmpdir();
   return fs.mkdtempSync(join(place, prefix));
+}
+
+/** Takes a file that is durable out of the page cache; false where that cannot be asked for here. */
+export function dropFromCache(path: string): boolean {
+  // Node has no posix_fadvise; dd of the GNU coreutils asks for it when it is told to read nothing without the cache.
+  const { status } = spawnSync('dd', [`if=${path}`, 'of=/dev/null', 'iflag=nocache', 'count=0'], {
+    stdio: 'ignore',
+  });
+  return status === 0;
 }
