@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatDuration, parseDuration, parseSize } from '../../src/base/units.js';
+import { formatDuration, parseDuration, parseSize, roughDuration } from '../../src/base/units.js';
 
 test('durations', () => {
   const durations: [string, number][] = [
@@ -93,4 +93,22 @@ test('a formatted duration is read as the same', () => {
       },
     ),
   );
+});
+
+test('a measured duration is told to two or three digits', () => {
+  const told = [0, 0.0421, 8.31, 146.2, 1400, 1501, 8400, 89_000, 90_000, 3_960_000, 9_000_000, 8.8e9];
+  assert.deepEqual(told.map(roughDuration), [
+    '0 ms',
+    '0.042 ms',
+    '8.3 ms',
+    '146 ms',
+    '1400 ms',
+    '1.5 s',
+    '8.4 s',
+    '89 s',
+    '1.5 min',
+    '66 min',
+    '2.5 h',
+    '102 d',
+  ]);
 });

@@ -133,6 +133,25 @@ test('a lineage goes on through a forgotten snapshot', async (t) => {
   assert.match(snap(['--store', directory, 'show', 'latest']).stdout, /^[0-9a-f]{8} \(forgotten\) +main/m);
 });
 
+test('of a snapshot that a loop made: its run clock, how often the run was resumed, and why it was saved', async (t) => {
+  const directory = join(scratch(t), 'store');
+  const shown = () => snap(['--store', directory, 'show', 'latest']).stdout;
+  const run = async (steps: number) => {
+    await using store = await Snap.open(directory);
+    await store.loop({
+      init: () => ({ n: 0 }),
+      step: (state) => void state.n++,
+      steps,
+      save: { steps: 100 },
+    });
+  };
+  await run(150);
+  assert.match(shown(), /^run clock +[\d.]+ m?s, done\nsaved +every 100 steps\n$/m);
+  assert.doesNotMatch(shown(), /^meta/m);
+  await run(151);
+  assert.match(shown(), /^run clock +[\d.]+ m?s, resumed 1 time, done$/m);
+});
+
 test('names from the store cannot steer the terminal', async (t) => {
   const directory = join(scratch(t), 'store');
   await using store = await Snap.open(directory, {

@@ -24,6 +24,6 @@ test('the quick start of the README runs, stops, and goes on where it was', (t) 
     assert.equal(status, 0, stderr);
     return stdout.trim();
   };
-  assert.equal(run(150), '100 100');
-  assert.equal(run(350), '300 100,200,300');
+  assert.equal(run(150), '150 100');
+  assert.equal(run(350), '350 100,200,300');
 });

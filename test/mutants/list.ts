@@ -5,6 +5,7 @@ import { collecting } from './list/collecting.js';
 import { commits } from './list/commits.js';
 import { copying } from './list/copying.js';
 import { lengths } from './list/lengths.js';
+import { looping } from './list/looping.js';
 import { opening } from './list/opening.js';
 import { random } from './list/random.js';
 import { recovery } from './list/recovery.js';
@@ -24,5 +25,6 @@ export const mutants: readonly Mutant[] = [
   ...verifying,
   ...collecting,
   ...copying,
+  ...looping,
   ...random,
 ];

@@ -37,7 +37,6 @@ export class Cadence {
   #dueAt = Number.POSITIVE_INFINITY;
   #notBefore = 0;
   #lastAt = 0;
-  #hasSaved = false;
 
   constructor(asked: CheckedCadence, cost: SaveCost) {
     this.#asked = asked;
@@ -62,10 +61,9 @@ export class Cadence {
     return now >= this.#dueAt;
   }
 
-  /** A capture was begun. */
-  saved(now: number): void {
-    this.#lastAt = now;
-    this.#hasSaved = true;
+  /** A capture was made, which was begun then. */
+  saved(begunAt: number): void {
+    this.#lastAt = begunAt;
     this.adapt();
   }
 
@@ -79,7 +77,7 @@ export class Cadence {
 
   /** The shortest time from one capture to the next that what is measured allows. */
   #limitMs(): number {
-    if (!this.#cost.isKnown) return this.#hasSaved ? Number.POSITIVE_INFINITY : 0;
+    if (!this.#cost.isKnown) return this.#cost.isWriting ? Number.POSITIVE_INFINITY : 0;
     return Math.max(this.#overheadMs(), this.#youngDalyMs());
   }
 

@@ -90,6 +90,11 @@ export class SaveCost {
     }
   }
 
+  /** True while a save is being written. */
+  get isWriting(): boolean {
+    return this.#writing > 0;
+  }
+
   /** True once a save was seen from its capture until it was durable. */
   get isKnown(): boolean {
     return this.#measured > 0;

@@ -73,8 +73,12 @@ export class Loop<S extends object> {
   #done = false;
   #stopped = false;
   #stoppedBy: NodeJS.Signals | undefined;
-  /** A save is due, or was asked for, with these names. */
-  #saveIsDue = false;
+  /** The snapshot that the loop began with. */
+  #from: SnapshotInfo | undefined;
+  /** The cadence says that a save is due. */
+  #isDue = false;
+  /** Somebody asked for a save, with these names. */
+  #isAsked = false;
   #names: SnapshotNames[] = [];
   #rollback: SnapshotRef | undefined;
   #turnAt = 0;
@@ -93,7 +97,7 @@ export class Loop<S extends object> {
         this.#stopping.abort();
       },
       save: () => {
-        this.#saveIsDue = true;
+        this.#isAsked = true;
       },
       late: (signal) => this.#isLate(signal),
     });
@@ -123,6 +127,7 @@ export class Loop<S extends object> {
   async #goOnFrom(from: SnapshotInfo): Promise<void> {
     const { restart, resume } = this.#options.on;
     const meta = readLoopMeta(from);
+    this.#from = from;
     this.step = stepOf(from);
     this.#saver.capturedStep = this.step;
     this.#resumed = true;
@@ -153,10 +158,12 @@ export class Loop<S extends object> {
   stepped(): boolean {
     const now = this.#clock();
     this.step++;
-    if (this.#cadence.isDue(this.step, now) || this.#host.checkpointAsked) this.#saveIsDue = true;
+    if (this.#cadence.isDue(this.step, now)) this.#isDue = true;
+    if (this.#host.checkpointAsked) this.#isAsked = true;
     this.#done = this.#endConditionHolds();
     return (
-      this.#saveIsDue ||
+      this.#isDue ||
+      this.#isAsked ||
       this.isOver ||
       now >= this.#turnAt ||
       this.#saver.hasNews ||
@@ -172,7 +179,7 @@ export class Loop<S extends object> {
     this.#throwFailure();
     if (this.#rollback !== undefined) await this.#goBack(this.#rollback);
     // The last save is made by `finish`, once.
-    if (this.#saveIsDue && !this.isOver) await this.#save(false);
+    if ((this.#isDue || this.#isAsked) && !this.isOver) await this.#save(false);
   }
 
   /** Makes the last state durable. */
@@ -216,21 +223,25 @@ export class Loop<S extends object> {
 
   async #save(isLast: boolean): Promise<void> {
     const { steps, intervalMs, reason } = this.#cadence.info;
-    this.#saveIsDue = false;
-    this.#cadence.saved(this.#clock());
+    const mayBeSkipped = !isLast && !this.#isAsked;
+    const begun = this.#clock();
+    this.#isDue = false;
+    this.#isAsked = false;
     await this.#saver.capture({
       state: this.state,
       step: this.step,
       names: this.#names.splice(0),
       loop: {
-        elapsedMs: this.#runClock.elapsedMs,
+        elapsedMs: Math.ceil(this.#runClock.elapsedMs * 1000) / 1000,
         restarts: this.#restarts,
         done: this.#done,
         process: PROCESS,
         cadence: { steps, intervalMs, reason },
       },
+      mayBeSkipped,
       isLast,
     });
+    this.#cadence.saved(begun);
   }
 
   #takeNews(): void {
@@ -246,7 +257,8 @@ export class Loop<S extends object> {
     this.state = checkState<S>(state, 'the snapshot holds');
     this.step = stepOf(from);
     // What was to be saved is given up.
-    this.#saveIsDue = false;
+    this.#isDue = false;
+    this.#isAsked = false;
     this.#names = [];
     // Where the loop ends here, the run is to go on from here: a restart takes the newest snapshot.
     this.#saver.capturedStep = undefined;
@@ -272,19 +284,25 @@ export class Loop<S extends object> {
     return Boolean(answer);
   }
 
+  /** The newest durable snapshot of the run, as far as this loop knows. */
+  get #newest(): SnapshotInfo | undefined {
+    return this.#saver.last ?? this.#from;
+  }
+
   async #forgetOthers(): Promise<void> {
-    const loops: SnapshotInfo[] = [];
-    for await (const info of this.#host.list({ run: this.#host.run }))
-      if (readLoopMeta(info)) loops.push(info);
-    const others = loops.slice(1).filter(({ tags }) => tags.length === 0);
-    await this.#host.forgetAll(others.map(({ id }) => id));
+    const others: string[] = [];
+    for await (const info of this.#host.list({ run: this.#host.run })) {
+      if (info.id !== this.#newest?.id && info.tags.length === 0 && readLoopMeta(info)) others.push(info.id);
+    }
+    await this.#host.forgetAll(others);
   }
 
   #isLate(signal: NodeJS.Signals): void {
     const { graceMs = 0, exit } = this.#options.signals;
-    const { last } = this.#saver;
-    const newest = last ? `${last.id} (step ${last.step})` : 'the one that it began from';
-    const message = `${formatDuration(graceMs)} after ${signal} the loop is still at step ${this.step}, so it ends without a last save; the newest durable snapshot is ${newest}`;
+    const newest = this.#newest
+      ? `the newest durable snapshot is ${this.#newest.id} (step ${this.#newest.step})`
+      : 'nothing was saved before';
+    const message = `the loop is still at step ${this.step} ${formatDuration(graceMs)} after ${signal}, and ends where it is; ${newest}`;
     publishWarning({ kind: 'grace', directory: this.#host.directory, message });
     const error = new SnapError('SNAP_BUSY', message);
     this.#saver.failure ??= { error };
@@ -325,7 +343,7 @@ export class Loop<S extends object> {
       },
       signal: this.#stopping.signal,
       save: (names) => {
-        loop.#saveIsDue = true;
+        loop.#isAsked = true;
         if (names) loop.#names.push(names);
       },
       stop: () => {

@@ -24,11 +24,16 @@ export const PROCESS: string = randomBytes(8).toString('hex');
 export function readLoopMeta({ meta }: Pick<SnapshotInfo, 'meta'>): LoopMeta | undefined {
   const loop = (meta as { loop?: unknown } | null | undefined)?.loop;
   if (typeof loop !== 'object' || loop === null) return undefined;
-  const { elapsedMs, restarts, done, process } = loop as Partial<Record<keyof LoopMeta, unknown>>;
+  const { elapsedMs, restarts, done, process, cadence } = loop as Partial<Record<keyof LoopMeta, unknown>>;
   return {
     elapsedMs: typeof elapsedMs === 'number' && elapsedMs >= 0 ? elapsedMs : 0,
     restarts: typeof restarts === 'number' && Number.isSafeInteger(restarts) ? restarts : 0,
     done: done === true,
     process: typeof process === 'string' ? process : '',
+    ...(isCadence(cadence) && { cadence }),
   };
+}
+
+function isCadence(value: unknown): value is NonNullable<LoopMeta['cadence']> {
+  return typeof (value as { reason?: unknown } | null | undefined)?.reason === 'string';
 }

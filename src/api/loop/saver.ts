@@ -23,7 +23,9 @@ export interface Capture<S extends object> {
   step: number;
   names: readonly SnapshotNames[];
   loop: LoopMeta;
-  /** The loop ends with this one: it is waited for, and has to succeed. */
+  /** Where both slots are taken and the Snap is to skip saves then. */
+  mayBeSkipped: boolean;
+  /** The loop ends with this one: it has to succeed. */
   isLast: boolean;
 }
 
@@ -54,12 +56,12 @@ export class LoopSaver<S extends object> {
     this.#context = context;
   }
 
-  async capture({ state, step, names, loop, isLast }: Capture<S>): Promise<void> {
+  async capture({ state, step, names, loop, mayBeSkipped, isLast }: Capture<S>): Promise<void> {
     const { beforeCapture } = this.#on;
     this.#cost.capturing(step, this.#clock());
     if (beforeCapture) await beforeCapture(state, this.#context);
     const tags = new Set(names.flatMap(({ tag, tags = [] }) => (tag === undefined ? tags : [tag, ...tags])));
-    const onBusy = isLast || tags.size > 0 ? ({ onBusy: 'wait' } as const) : {};
+    const onBusy = mayBeSkipped ? {} : ({ onBusy: 'wait' } as const);
     const ticket = await this.#host.save(state, { step, tags: [...tags], meta: { loop }, ...onBusy });
     if (!ticket.skipped) await this.#captured(ticket, step, isLast);
     this.#cost.captured(step, this.#clock(), ticket.skipped);

@@ -1,7 +1,9 @@
 /** `snap show`: everything about one snapshot. */
 
 import type { Command } from 'commander';
+import { readLoopMeta } from '../../api/loop/meta.js';
 import { formatBytes } from '../../base/sizes.js';
+import { roughDuration } from '../../base/units.js';
 import type { RegionInfo, SnapshotInfo } from '../../index.js';
 import { parseRef, RUN_OF_REF } from '../arguments.js';
 import type { Context, Perform } from '../context.js';
@@ -82,11 +84,25 @@ function describe(info: Details, lineage: Lineage, style: Style): string {
     ['durable after', milliseconds(info.durableMs)],
     ['program', `${[name, version].filter(Boolean).join(' ') || '-'}, Node ${node}`],
   ];
-  if (info.meta !== undefined) facts.push(['meta', JSON.stringify(info.meta)]);
+  facts.push(...loopFacts(info));
   const parts = [pairs(facts, style)];
   if (info.regions.length > 0) parts.push(regionTable(info.regions, style));
   parts.push(lineageTable(info, lineage, style, now));
   return parts.join('\n\n');
+}
+
+/** What the loop that made it says of itself; or the JSON that was given to `save`. */
+function loopFacts(info: Details): [string, string][] {
+  if (info.meta === undefined) return [];
+  const loop = readLoopMeta(info);
+  if (!loop) return [['meta', JSON.stringify(info.meta)]];
+  const { elapsedMs, restarts, done, cadence } = loop;
+  const resumed = restarts > 0 ? [`resumed ${count(restarts, 'time')}`] : [];
+  const facts: [string, string][] = [
+    ['run clock', [roughDuration(elapsedMs), ...resumed, ...(done ? ['done'] : [])].join(', ')],
+  ];
+  if (cadence) facts.push(['saved', cadence.reason]);
+  return facts;
 }
 
 function regionTable(regions: readonly RegionInfo[], style: Style): string {

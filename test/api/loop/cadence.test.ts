@@ -164,10 +164,10 @@ function gaps(save: CadenceOptions, cost: { stallMs: number; interferenceMs: num
     if (!cadence.isDue(step, now)) continue;
     found.push(step - last);
     last = step;
-    cadence.saved(now);
     measured.capturing(step, now);
     now += cost.stallMs;
     measured.captured(step, now, false);
+    cadence.saved(now - cost.stallMs);
     // It is written while the next step runs, and that one takes longer.
     now += 100 + cost.interferenceMs;
     step++;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LoopContext, type LoopHooks, Snap } from '../../../src/index.js';
+import { type LoopContext, type LoopHooks, type SaveTicket, Snap } from '../../../src/index.js';
 import type { LoopTask } from '../programs/looper.js';
 import { runProgram, storePath } from '../support.js';
 import { advance, init, stepsOf, straight, type Walk } from './walk.js';
@@ -63,6 +63,35 @@ for (const ms of [0, 5]) {
     assert.equal(calls.at(-1), 'durable 7', 'the loop ends after it');
   });
 }
+
+test('durable comes after afterCapture, however long that takes, and after the one before it', async (t) => {
+  await using snap = await Snap.open(storePath(t));
+  const calls: string[] = [];
+  const tickets: SaveTicket[] = [];
+  const on: LoopHooks<Walk> = {
+    afterCapture: async (ticket, { step }) => {
+      tickets.push(ticket);
+      if (step === 3) await ticket.durable.then(() => sleep(5));
+      calls.push(`after ${step}`);
+    },
+    durable: async ({ step }) => {
+      calls.push(`durable ${step}`);
+      while (step === 3 && tickets.length < 2) await sleep(1);
+      if (step === 3) await tickets[1]?.durable.then(() => sleep(5));
+      calls.push(`durable ${step} done`);
+    },
+  };
+  const step = async (state: Walk) => {
+    advance(state);
+    await sleep(1);
+  };
+  await snap.loop({ init, step, steps: 6, save: { steps: 3 }, on });
+  const durable = [3, 6].flatMap((n) => [`durable ${n}`, `durable ${n} done`]);
+  assert.deepEqual(
+    calls.filter((call) => call !== 'after 6'),
+    ['after 3', ...durable],
+  );
+});
 
 test('what beforeCapture does to the state is saved', async (t) => {
   await using snap = await Snap.open(storePath(t));

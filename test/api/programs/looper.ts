@@ -1,4 +1,6 @@
 /** Runs a loop as its task says, and tells what happens. Its steps compute for so long and never yield by themselves. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type CadenceOptions, type LoopContext, type SignalOptions, Snap } from '../../../src/index.js';
 import { advance, init, type Walk } from '../loop/walk.js';
 
@@ -11,9 +13,11 @@ export interface LoopTask {
   stepMs: number;
   longStep?: number;
   longMs?: number;
+  /** In the long step the process sends itself SIGINT, and once more as soon as that is heard. */
+  interruptsItself?: boolean;
   save?: CadenceOptions;
   signals?: SignalOptions;
-  /** Runs two loops, in runs of their own, at the same time. */
+  /** Runs two loops, in runs of their own, at the same time; each step of the second one waits for a while. */
   both?: boolean;
 }
 
@@ -22,6 +26,7 @@ export type Told =
   | { step: number }
   | { captured: number }
   | { durable: number }
+  | { survived: number }
   | { ended: { reason: string; signal: string | undefined; step: number } };
 
 const task = JSON.parse(process.argv[2] as string) as LoopTask;
@@ -33,6 +38,15 @@ function tell(message: Told): void {
 function compute(ms: number): void {
   const end = performance.now() + ms;
   while (performance.now() < end);
+}
+
+async function interruptTwice(heard: AbortSignal): Promise<void> {
+  process.kill(process.pid, 'SIGINT');
+  while (!heard.aborted) await new Promise(setImmediate);
+  const since = performance.now();
+  process.kill(process.pid, 'SIGINT');
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  tell({ survived: performance.now() - since });
 }
 
 async function loopOf(run: string): Promise<void> {
@@ -67,7 +81,9 @@ async function loopOf(run: string): Promise<void> {
       async: async (state: Walk, loop: LoopContext) => {
         const isLong = loop.step === task.longStep;
         step(state, loop);
-        if (isLong && task.longMs === -1) await new Promise((resolve) => setTimeout(resolve, 2 ** 30));
+        if (run === 'two') await sleep(200);
+        if (isLong && task.interruptsItself) await interruptTwice(loop.signal);
+        else if (isLong && task.longMs === -1) await new Promise((resolve) => setTimeout(resolve, 2 ** 30));
       },
       replacing: (state: Walk, loop: LoopContext) => {
         const next = structuredClone(state);
