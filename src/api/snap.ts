@@ -613,7 +613,12 @@ export class Snap {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new SnapError('SNAP_CLOSED', 'this Snap is closed; open the store again');
+    if (this.#closed) {
+      const why = this.#isLooping
+        ? 'this Snap was closed while its loop ran; await the loop before close'
+        : 'this Snap is closed; open the store again';
+      throw new SnapError('SNAP_CLOSED', why);
+    }
     if (this.#broken) {
       this.#throwUnheard();
       throw this.#broken;

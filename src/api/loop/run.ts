@@ -98,6 +98,16 @@ class IteratedLoop<S extends object> implements LoopIterable<S>, AsyncIterator<L
     return { done: true, value: undefined };
   }
 
+  /** Whoever awaits it takes it for the other form, and nothing would be computed. */
+  // biome-ignore lint/suspicious/noThenProperty: awaiting it is to fail
+  then(_: unknown, reject: (error: Error) => void): void {
+    reject(
+      new TypeError(
+        'this loop has no step: give it one, or iterate it by for await (const { state } of ...)',
+      ),
+    );
+  }
+
   async #goOn(work: () => Promise<void>): Promise<IteratorResult<LoopItem<S>, undefined>> {
     try {
       await work();

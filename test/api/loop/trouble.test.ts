@@ -187,6 +187,28 @@ test('until answers at once', async (t) => {
   }, failure);
 });
 
+test('a loop without a step that is awaited instead of iterated is told so', async (t) => {
+  await using snap = await Snap.open(storePath(t));
+  const loop = async () => snap.loop({ init, steps: 3 });
+  await assert.rejects(loop, /this loop has no step: give it one, or iterate it/);
+  for await (const { state } of snap.loop({ init, steps: 3 })) advance(state);
+  assert.deepEqual(await snap.restore(), straight(3));
+});
+
+test('a Snap that is closed before its loop has ended: the loop says so at its next save', async (t) => {
+  const path = storePath(t);
+  const snap = await Snap.open(path);
+  const step = async (state: Walk, loop: { step: number }) => {
+    advance(state);
+    if (loop.step === 15) await snap.close();
+  };
+  const closed = { code: 'SNAP_CLOSED', message: /closed while its loop ran; await the loop/ };
+  await assert.rejects(snap.loop({ init, step, steps: 30, save: { steps: 10 } }), closed);
+  await assert.rejects(snap.restore(), { code: 'SNAP_CLOSED', message: /open the store again/ });
+  await using again = await Snap.open(path);
+  assert.deepEqual(await again.restore(), straight(10));
+});
+
 test('a store that others own, or that is only read, runs no loop', async (t) => {
   const path = storePath(t);
   await using owner = await Snap.open(path);
