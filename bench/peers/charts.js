@@ -86,7 +86,36 @@ function bars(name, title, unit, labels, values) {
   });
 }
 
-const found = { iterations: resultOf('iterations'), incremental: resultOf('incremental') };
+/** For each simulation the bytes of every store, as a share of what was saved. */
+function space({ rows, snapshots }) {
+  const programs = Object.keys(rows[0].bytes);
+  draw('space', 480, {
+    title: {
+      text: `${snapshots} snapshots of eight simulations: bytes on disk, % of the states`,
+      left: 'center',
+      textStyle: { fontSize: 15 },
+    },
+    legend: { top: 32 },
+    grid: { left: 60, right: 24, top: 80, bottom: 60 },
+    xAxis: {
+      type: 'category',
+      data: rows.map(({ name }) => name.replace(/ (?=f\d)/, '\n')),
+      axisLabel: { interval: 0 },
+    },
+    yAxis: { type: 'value', axisLabel: { formatter: '{value} %' } },
+    series: programs.map((program) => ({
+      name: program,
+      type: 'bar',
+      data: rows.map(({ logical, bytes }) => Number(((100 * bytes[program]) / logical).toFixed(1))),
+    })),
+  });
+}
+
+const found = {
+  iterations: resultOf('iterations'),
+  incremental: resultOf('incremental'),
+  space: resultOf('space'),
+};
 if (found.iterations) iterations(found.iterations);
 if (found.incremental) {
   const { rows } = found.incremental;
@@ -106,4 +135,5 @@ if (found.incremental) {
     rows.map((row) => 1000 * row.cpu),
   );
 }
-if (!found.iterations && !found.incremental) console.log('no results yet: npm start');
+if (found.space) space(found.space);
+if (Object.values(found).every((one) => !one)) console.log('no results yet: npm start');
