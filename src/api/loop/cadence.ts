@@ -23,6 +23,8 @@ export interface CadenceInfo {
   /** What a save costs, as measured: how long the loop is held by it, and by how much it slows down the steps beside it. */
   stallMs: number;
   interferenceMs: number;
+  /** What all saves of this loop have cost so far. */
+  lostMs: number;
 }
 
 /** Where nothing but the cost of a save decides, saves are no closer together: each of them takes disk space too. */
@@ -103,6 +105,7 @@ export class Cadence {
       reason: this.#reason(wish, limit),
       stallMs: rounded(stallMs),
       interferenceMs: rounded(interferenceMs),
+      lostMs: rounded(this.#cost.lostMs),
     };
   }
 

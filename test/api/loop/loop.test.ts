@@ -1,9 +1,10 @@
 /** The loop from outside: it resumes or initialises, runs the steps, saves by a cadence, and ends by a condition. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { INTERNALS } from '../../../src/api/options.js';
 import { type LoopContext, Snap } from '../../../src/index.js';
 import { collect, storePath } from '../support.js';
-import { advance, init, stepsOf, straight, type Walk, warningsOf, withSnap } from './walk.js';
+import { advance, FakeClock, init, stepsOf, straight, type Walk, warningsOf, withSnap } from './walk.js';
 
 const never = () => assert.fail('there is nothing to do');
 const numbers = (from: number, end: number) => Array.from({ length: end - from }, (_, index) => from + index);
@@ -391,6 +392,26 @@ test('a step that computes without changing the state, as one that forgets to re
   await new Promise(setImmediate);
   assert.equal(warnings.length, 1, warnings.join('\n'));
   assert.match(warnings[0] ?? '', /^SNAP_UNCHANGED: .*after step 20 as after step 10.*return/);
+});
+
+test('a Snap that skips saves while its slots are taken skips those of the cadence, and none that is asked for', async (t) => {
+  await using snap = await Snap.open(storePath(t), { onBusy: 'skip' });
+  const clock = new FakeClock();
+  const own = { noise: Float64Array.from({ length: 2_000_000 }, (_, i) => Math.sin(i * i)) };
+  const skipped: boolean[] = [];
+  const step = (state: Walk, loop: LoopContext) => {
+    advance(state);
+    // Both slots are taken then, and no message of the writer thread is heard: the clock stands still.
+    if (loop.step < 2) for (let save = 0; save < 2; save++) void snap.save(own, { step: 100 });
+    if (loop.step === 1) loop.save();
+  };
+  const on = { afterCapture: ({ skipped: is }: { skipped: boolean }) => void skipped.push(is) };
+  await snap.loop({ init, step, steps: 3, save: { steps: 1 }, on, [INTERNALS]: clock.internals });
+  assert.deepEqual(
+    (await stepsOf(snap)).filter((step) => step !== 100),
+    [2, 3],
+  );
+  assert.deepEqual(skipped, [false, false]);
 });
 
 test('no listener of signals is left behind', async (t) => {
