@@ -24,6 +24,9 @@ export type {
   SaveOptions,
   VerifyOptions,
 } from './api/options.js';
+export type { Divergence } from './api/prove/comparing.js';
+export type { ProofRun, ProveOptions } from './api/prove/options.js';
+export type { Proof, ProofStep } from './api/prove/prove.js';
 export { type IntegerArray, Random, type RandomState } from './api/random.js';
 export type { RestoreOptions } from './api/reading.js';
 export { Snap } from './api/snap.js';

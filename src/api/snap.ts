@@ -58,6 +58,9 @@ import {
   type VerifyOptions,
 } from './options.js';
 import { PendingTickets } from './pending.js';
+import type { ProveOptions } from './prove/options.js';
+import type { Proof } from './prove/prove.js';
+import { Proving } from './prove/proving.js';
 import { Random } from './random.js';
 import { noneIntact, perhapsLost, type RestoreOptions, readState } from './reading.js';
 import { type SaveTicket, Ticket } from './ticket.js';
@@ -105,6 +108,8 @@ export class Snap {
   /** How many saves had been asked for from outside when the last capture was begun. */
   #answered = 0;
   #isLooping = false;
+  /** Where this process runs for a proof of this run. */
+  readonly #proving: Proving | undefined;
   #closed: Promise<void> | undefined;
   #broken: SnapError | undefined;
 
@@ -122,13 +127,15 @@ export class Snap {
     const registry = new ClassRegistry(options.classes, [Random]);
     throwIfAborted(options.signal);
     const { create, readOnly, compression, internals } = checked;
-    const wanted = { directory, create, readOnly, compression, internals };
+    const proving = Proving.of(directory);
+    const folder = proving?.directory ?? directory;
+    const wanted = { directory: folder, create, readOnly, compression, internals, served: !proving };
     const acquiring = options[ASK_OWNER]
       ? ownOrAsk(wanted, checked.run, options)
       : Owner.acquire(wanted, options.onProgress);
     let snap: Snap | undefined;
     const attaching = acquiring.then((owner) => {
-      snap = new Snap(directory, checked, owner, registry);
+      snap = new Snap(folder, checked, owner, registry, proving);
       return snap;
     });
     try {
@@ -170,7 +177,13 @@ export class Snap {
     return copyStore(from, to, options);
   }
 
-  private constructor(directory: string, options: CheckedOpen, owner: Access, registry: ClassRegistry) {
+  private constructor(
+    directory: string,
+    options: CheckedOpen,
+    owner: Access,
+    registry: ClassRegistry,
+    proving: Proving | undefined,
+  ) {
     this.directory = directory;
     this.run = options.run;
     this.#options = options;
@@ -178,7 +191,9 @@ export class Snap {
     this.#registry = registry;
     this.#encoder = new StateEncoder(registry);
     this.#slots = new Slots(options.memoryLimit);
-    this.#client = owner.attach(options.run, options.keep, {
+    this.#proving = proving?.isAbout(options.run) ? proving : undefined;
+    proving?.opened(options.run);
+    this.#client = owner.attach(options.run, proving ? undefined : options.keep, {
       released: (slot) => this.#queue.released(slot),
       durable: ({ ticket, info }) => this.#durable(ticket, info),
       failed: (ticket, error) => this.#failed(ticket, error),
@@ -217,6 +232,7 @@ export class Snap {
       this.#checkSaves();
       throwIfAborted(options?.signal);
       const checked = checkSaveOptions(options, this.#options.onBusy);
+      if (this.#proving) checked.onBusy = 'wait';
       this.#owner.poll();
       const ticket = this.#tickets.add((number) => this.#newTicket(number, checked.step));
       const waiting = this.#submit(state, ticket, checked, calledAt);
@@ -279,6 +295,7 @@ export class Snap {
     throwIfAborted(options.signal);
     const request = (method: string, args: unknown[]) => this.#request(method, args);
     const { state, info } = await readState(request, this.#registry, ref, options);
+    this.#proving?.restored();
     if (!options.only && !this.#options.readOnly) {
       this.#owner.send({ type: 'lineage', client: this.#client, snapshot: info.id as SnapshotId });
       await this.prepare(state);
@@ -443,6 +460,26 @@ export class Snap {
     return completeDiff((method, args) => this.#request(method, args), report, options);
   }
 
+  /**
+   * Proves that a run can be resumed: begins the program again from a snapshot, in a process of its own, and compares what
+   * it computes with the run that went on. What is not in the state, and should be, shows as the first difference:
+   * variables of modules, `Math.random`, the time. The store is only read, so this works beside a run.
+   *
+   * In the process that runs, a scratch store stands in for this one; everything else the program does, it does.
+   *
+   * @example
+   * const { same, divergence } = await snap.prove({ ref: { step: 100 }, program: 'node', args: ['heat.js'] });
+   * divergence; // { step: 200, path: 'u', index: 512, a: '1.5', b: '1.25', ... }
+   *
+   * @throws SnapError SNAP_PROGRAM where the program did not get as far as to be compared, or cannot be; SNAP_NOT_FOUND,
+   *   SNAP_AMBIGUOUS, SNAP_CORRUPT; AbortError. The program is ended then
+   */
+  async prove(options: ProveOptions): Promise<Proof> {
+    this.#checkOpen();
+    const { prove } = await import('./prove/prove.js');
+    return prove(this, options);
+  }
+
   /** Resolves when every save made so far is durable; throws a failure that nobody has heard of. */
   async flush(): Promise<void> {
     this.#checkOpen();
@@ -472,6 +509,7 @@ export class Snap {
       directory: this.directory,
       run: this.run,
       program: this.#options.program,
+      plan: this.#proving,
       claim: () => {
         snap.#checkSaves();
         if (snap.#isLooping)
@@ -565,6 +603,7 @@ export class Snap {
     if (ticket.refusal) throw ticket.refusal.error;
     if (this.#owner.sinceTurn > TURN_MS) await this.#turn();
     if (options?.durable && !ticket.skipped) await orAbort(ticket.durable, signal);
+    await this.#proving?.saved(ticket.durable);
     this.#throwUnheard(ticket);
     return ticket;
   }

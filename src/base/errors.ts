@@ -19,7 +19,8 @@ export type SnapErrorCode =
   | 'SNAP_CLOSED'
   | 'SNAP_BROKEN'
   | 'SNAP_BUSY'
-  | 'SNAP_MISMATCH';
+  | 'SNAP_MISMATCH'
+  | 'SNAP_PROGRAM';
 
 /** Where an error happened; every field is present only where it is known. */
 export interface SnapErrorFields {

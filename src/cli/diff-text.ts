@@ -27,13 +27,20 @@ const VALUE_COLUMNS: readonly Column[] = [
 ];
 
 export function describeDiff(diff: Diff, style: Style, now: number): string {
-  const parts = [snapshots(diff, style, now)];
-  if (diff.same) parts.push('nothing differs');
-  if (diff.regions.length > 0) parts.push(table(REGION_COLUMNS, diff.regions.map(regionRow), style));
-  if (diff.values.length > 0) parts.push(table(VALUE_COLUMNS, diff.values.map(valueRow), style));
-  const rest = restOf(diff);
-  if (rest) parts.push(rest);
+  const parts = [snapshots(diff, style, now), ...differences(diff, style)];
+  if (diff.same) parts.splice(1, 0, 'nothing differs');
   return parts.join('\n\n');
+}
+
+/** The tables of what differs, where the two states are called so. */
+export function differences(diff: Omit<Diff, 'a' | 'b'>, style: Style, [a, b] = ['a', 'b']): string[] {
+  const named = (columns: readonly Column[]) =>
+    columns.map((column) => ({ ...column, title: column.title.replace(/\ba\b/, a).replace(/\bb\b/, b) }));
+  const parts: string[] = [];
+  if (diff.regions.length > 0) parts.push(table(named(REGION_COLUMNS), diff.regions.map(regionRow), style));
+  if (diff.values.length > 0) parts.push(table(named(VALUE_COLUMNS), diff.values.map(valueRow), style));
+  const rest = restOf(diff);
+  return rest ? [...parts, rest] : parts;
 }
 
 function snapshots({ a, b }: Diff, style: Style, now: number): string {
@@ -103,7 +110,7 @@ function valueRow({ path, count: length, a, b }: ValueDiff): string[] {
   return [run === '' ? '(state)' : run, a ?? '-', b ?? '-'];
 }
 
-function restOf({ same, moreValues, equalRegions, tolerated }: Diff): string {
+function restOf({ same, moreValues, equalRegions, tolerated }: Omit<Diff, 'a' | 'b'>): string {
   const lines: string[] = [];
   if (moreValues > 0) lines.push(`and ${count(moreValues, 'more value')} (--limit N lists more)`);
   if (!same && equalRegions > 0) lines.push(`${count(equalRegions, 'region')} the same`);

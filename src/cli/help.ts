@@ -9,9 +9,15 @@ const TAIL = [ExitStatus.damage, ExitStatus.newer, ExitStatus.interrupted] as co
 export const READING: readonly ExitStatus[] = [...COMMON, ...TAIL];
 export const WRITING: readonly ExitStatus[] = [...COMMON, ExitStatus.locked, ...TAIL];
 export const WRITING_SEVERAL: readonly ExitStatus[] = [...WRITING, ExitStatus.partly];
+/** Where 1 is an answer, what cannot be answered has a status of its own. */
+export const COMPARING: readonly ExitStatus[] = [...READING, ExitStatus.undecided];
 export const ALL: readonly ExitStatus[] = Object.values(ExitStatus);
 
-export function epilogue(examples: readonly string[], statuses: readonly ExitStatus[]): string {
+export function epilogue(
+  examples: readonly string[],
+  statuses: readonly ExitStatus[],
+  other: Partial<Record<ExitStatus, string>> = {},
+): string {
   const sorted = [...statuses].sort((a, b) => a - b);
   return [
     '',
@@ -19,6 +25,6 @@ export function epilogue(examples: readonly string[], statuses: readonly ExitSta
     ...examples.map((example) => `  $ ${example}`),
     '',
     'Exit status:',
-    ...sorted.map((status) => `  ${String(status).padStart(3)}  ${STATUS_MEANING[status]}`),
+    ...sorted.map((status) => `  ${String(status).padStart(3)}  ${other[status] ?? STATUS_MEANING[status]}`),
   ].join('\n');
 }

@@ -60,6 +60,11 @@ export class Output {
     this.#talk.write(`${text}\n`);
   }
 
+  /** What another program prints, as it is. */
+  passOn(bytes: Uint8Array): void {
+    this.#talk.write(bytes);
+  }
+
   #failed(error: NodeJS.ErrnoException): void {
     if (error.code === 'EPIPE') return;
     this.talk(`snap: the output cannot be written: ${error.message}`);

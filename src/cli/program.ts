@@ -9,6 +9,7 @@ import { addDiff } from './commands/diff.js';
 import { addForget } from './commands/forget.js';
 import { addGc } from './commands/gc.js';
 import { addLs } from './commands/ls.js';
+import { addProve } from './commands/prove.js';
 import { addRepair } from './commands/repair.js';
 import { addRestore } from './commands/restore.js';
 import { addShow } from './commands/show.js';
@@ -51,6 +52,7 @@ const ADDITIONS = [
   addVerify,
   addRepair,
   addCopy,
+  addProve,
   addWatch,
   addCheckpoint,
   addTorture,

@@ -28,6 +28,8 @@ export interface OwnerOptions {
   readOnly: boolean;
   compression: { level: number } | false;
   internals: Internals;
+  /** False: other processes cannot ask it for anything. Default true. */
+  served?: boolean;
 }
 
 /** Told how far opening has come, where it takes long. */

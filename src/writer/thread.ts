@@ -33,6 +33,7 @@ export interface ThreadData {
   readOnly: boolean;
   compression: { level: number } | false;
   internals: Internals;
+  served?: boolean;
 }
 
 /** What tests may change. */
@@ -65,7 +66,7 @@ interface Encoded {
   manifest: Manifest;
 }
 
-const { port, words, internals, ...options } = workerData as ThreadData;
+const { port, words, internals, served = true, ...options } = workerData as ThreadData;
 const CLOSED = 1;
 const DIED = 2;
 
@@ -378,7 +379,7 @@ async function main(): Promise<void> {
     void run(store);
   };
   port.on('message', receive);
-  if (!store.readOnly) await beside.open(store, receive);
+  if (!store.readOnly && served) await beside.open(store, receive);
 }
 
 process.on('exit', () => ended(DIED));

@@ -24,6 +24,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const ONLY_IN: [module: RegExp, rooms: readonly string[]][] = [
   [/^(node:)?fs(\/promises)?$/, ['io']],
   [/^(node:)?net$/, ['io']],
+  [/^(node:)?child_process$/, ['io', 'torture']],
   [/^level$/, ['store']],
   [/^zstd-napi/, ['compress']],
   [/^@napi-rs\/blake-hash$/, ['chunker']],

@@ -21,6 +21,7 @@ test('the public names', () => {
     'list',
     'loop',
     'prepare',
+    'prove',
     'regionSizes',
     'restore',
     'resume',

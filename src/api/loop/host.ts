@@ -8,6 +8,8 @@ import type { Snap } from '../snap.js';
 
 export interface LoopHost extends Pick<Snap, 'directory' | 'run' | 'save' | 'list'> {
   readonly program: Program;
+  /** Where the run is to be saved instead of by the cadence; present in a process that runs for a proof. */
+  readonly plan: { wants(step: number): boolean } | undefined;
   /** Claims the Snap for one loop; throws where it has one already, or cannot save. */
   claim(): void;
   release(): void;
