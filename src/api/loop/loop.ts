@@ -158,9 +158,9 @@ export class Loop<S extends object> {
   stepped(): boolean {
     const now = this.#clock();
     this.step++;
-    const { plan, checkpointAsked } = this.#host;
+    const { plan } = this.#host;
     if (plan ? plan.wants(this.step) : this.#cadence.isDue(this.step, now)) this.#isDue = true;
-    if (checkpointAsked) this.#isAsked = true;
+    if (this.#host.checkpointAsked) this.#isAsked = true;
     this.#done = this.#endConditionHolds();
     return (
       this.#isDue ||

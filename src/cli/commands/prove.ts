@@ -54,7 +54,10 @@ export function addProve(program: Command, perform: Perform): void {
       parseLimit,
     )
     .option(...RUN_OF_REF)
-    .addHelpText('after', epilogue(EXAMPLES, COMPARING, { 0: 'done: nothing differs', 1: 'something differs' }))
+    .addHelpText(
+      'after',
+      epilogue(EXAMPLES, COMPARING, { 0: 'done: nothing differs', 1: 'something differs' }),
+    )
     .action((ref: string, command: string[], options: Options) =>
       perform((context) => undecided(context, () => prove(context, ref, command, options))),
     );
