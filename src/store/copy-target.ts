@@ -10,9 +10,10 @@ import { type ChunkId, chunkKey, type SnapshotId } from '../base/ids.js';
 import { MiB } from '../base/sizes.js';
 import { encodeManifest, type Manifest } from '../format/manifest.js';
 import { Filter, recordBytes } from '../format/record.js';
+import type { PatchBase } from './content.js';
 import type { CopySource } from './copy-source.js';
 import { IdMap } from './id-map.js';
-import type { PatchBase, Store } from './store.js';
+import type { Store } from './store.js';
 
 export interface CopyTarget {
   /** Bytes of the records that were, or would be, written. */

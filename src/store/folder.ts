@@ -98,6 +98,19 @@ export function writeDescriptor(io: Io, layout: Layout, descriptor: Descriptor):
   replaceFile(io, layout.descriptor, encodeDescriptor(descriptor));
 }
 
+/** Another store may have come to stand in the place of this one, or nothing. */
+export function checkInPlace(io: Io, layout: Layout, uuid: string): void {
+  if (findStore(io, layout)?.uuid !== uuid) throw movedError(layout);
+}
+
+export function movedError({ root }: Layout): SnapError {
+  return new SnapError(
+    'SNAP_IO',
+    `the store is not at ${root} any more; was it moved or deleted? Saving goes on when it is back`,
+    { path: root },
+  );
+}
+
 export function checkUsable(descriptor: Descriptor, readOnly: boolean): void {
   checkFeatures(descriptor, 'read');
   if (!readOnly) checkFeatures(descriptor, 'write');

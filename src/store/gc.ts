@@ -18,9 +18,10 @@ import type { FooterEntry } from '../format/pack.js';
 import { isContent, RecordType, recordBytes } from '../format/record.js';
 import { explained, type PlannedSnapshot, planGc } from './gc-plan.js';
 import type { Summary } from './index.js';
+import type { Place } from './log.js';
 import { Marks } from './mark.js';
 import type { Policy } from './retention-policy.js';
-import type { Place, Store } from './store.js';
+import type { Store } from './store.js';
 
 export interface GcOptions {
   policy: Policy | undefined;
@@ -132,7 +133,7 @@ export class Gc {
     }
     await this.#collect(dropped);
     this.findings.collected = true;
-    const condemnedTo = this.#store.condemn(marks);
+    const condemnedTo = this.#store.removal.condemn(marks);
     try {
       const weighed = yield* this.#weigh(marks, condemnedTo, new Map());
       yield* this.#sweep(marks, condemnedTo, weighed);
@@ -141,7 +142,7 @@ export class Gc {
       await this.#store.rollback();
       throw error;
     } finally {
-      this.#store.absolve();
+      this.#store.removal.absolve();
     }
   }
 
@@ -190,7 +191,7 @@ export class Gc {
       const summary = this.#store.byId(id as SnapshotId);
       if (summary) going.push(summary);
     }
-    if (going.length > 0) await this.#store.collect(going);
+    if (going.length > 0) await this.#store.removal.collect(going);
   }
 
   /** Finds out how much of each pack is held. */
@@ -282,13 +283,13 @@ export class Gc {
   ): AsyncGenerator<GcProgress> {
     yield progress;
     const store = this.#store;
-    const evacuation = store.evacuation((id, { pack, offset }) => {
+    const evacuation = store.removal.evacuation((id, { pack, offset }) => {
       return marks.has(id) || (pack === condemnedTo.pack && offset >= condemnedTo.offset);
     });
     const entries: FooterEntry[] = [];
     let size = 0;
     for (const { pack, heldBytes } of group) {
-      store.leave(pack);
+      store.removal.leave(pack);
       size += store.packSize(pack);
       const end = store.ends().get(pack) ?? 0;
       for (const entry of store.recordsOf(pack, end)) if (isContent(entry.location.type)) entries.push(entry);
@@ -296,7 +297,7 @@ export class Gc {
       if (heldBytes === 0 && pack !== condemnedTo.pack) continue;
       for await (const _ of evacuation.content(pack, end)) yield progress;
     }
-    await store.retire(
+    await store.removal.retire(
       group.map(({ pack }) => pack),
       'removed',
       evacuation,
@@ -313,11 +314,11 @@ export class Gc {
     let done = 0;
     try {
       for (; done < entries.length; done += STEP) {
-        this.#store.unindex(entries.slice(done, done + STEP));
+        this.#store.removal.unindex(entries.slice(done, done + STEP));
         yield progress;
       }
     } finally {
-      if (done < entries.length) this.#store.unindex(entries.slice(done));
+      if (done < entries.length) this.#store.removal.unindex(entries.slice(done));
     }
   }
 }

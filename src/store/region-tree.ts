@@ -13,8 +13,9 @@ import { SnapError } from '../base/errors.js';
 import type { ChunkId } from '../base/ids.js';
 import { decodePage, ENTRY_BYTES, type Entry, EntryList, PAGE_ENTRIES } from '../format/page.js';
 import { Chunking, ROOT_ENTRIES, type Tree } from '../format/tree.js';
+import type { PatchBase } from './content.js';
 import { checkFits } from './limits.js';
-import type { PatchBase, Store } from './store.js';
+import type { Store } from './store.js';
 
 export class RegionTree {
   readonly chunkBytes: number;

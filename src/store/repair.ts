@@ -187,13 +187,13 @@ class Repair {
     for (const snapshot of damagedSnapshots) this.#lost.set(snapshot.id, snapshot);
     const numbers = [...new Set(damage.map(({ pack }) => pack))].sort((a, b) => a - b);
     if (numbers.length === 0) return 0;
-    const evacuation = store.evacuation();
+    const evacuation = store.removal.evacuation();
     const ends = store.ends();
     for (const [done, pack] of numbers.entries()) {
       this.#tell({ phase: 'salvage', done, total: numbers.length });
       if (ends.has(pack)) await this.#evacuate(store, evacuation, pack, ends.get(pack) ?? 0);
     }
-    for (const [pack, movedTo] of await store.retire(numbers, 'setAside', evacuation)) {
+    for (const [pack, movedTo] of await store.removal.retire(numbers, 'setAside', evacuation)) {
       const entry = this.#packs.get(pack);
       if (entry) entry.movedTo = movedTo;
     }
@@ -202,7 +202,7 @@ class Repair {
 
   async #evacuate(store: Store, evacuation: Evacuation, pack: number, end: number): Promise<void> {
     try {
-      store.leave(pack);
+      store.removal.leave(pack);
       for await (const _ of evacuation.content(pack, end)) await this.#pause();
     } catch (error) {
       await store.rollback();

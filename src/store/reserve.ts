@@ -4,6 +4,7 @@
  * A file of its own that is given up when a note finds no space, and made again when there is some.
  */
 
+import { isSnapError } from '../base/errors.js';
 import { KiB } from '../base/sizes.js';
 import type { Io } from '../io/io.js';
 import { closeQuietly, writeFully } from '../io/transfer.js';
@@ -25,6 +26,31 @@ export function holdReserve(io: Io, path: string): void {
     }
   } catch {
     // A full disk is reported by whatever has to be written to it.
+  }
+}
+
+/**
+ * Does what helps on a full disk. Where it finds no space it is done again with the space that is held back, and
+ * then with that which `giveMore` gives, if it has any. What is left is held again.
+ */
+export async function withReserve(
+  io: Io,
+  path: string,
+  work: () => Promise<void>,
+  giveMore: (reason: unknown) => Promise<boolean>,
+): Promise<void> {
+  const gifts = [() => giveUpReserve(io, path), giveMore];
+  for (let isFull = false; ; isFull = true) {
+    try {
+      await work();
+      if (isFull) holdReserve(io, path);
+      return;
+    } catch (error) {
+      if (!isSnapError(error, 'SNAP_NO_SPACE')) throw error;
+      let given = false;
+      while (!given && gifts.length > 0) given = (await gifts.shift()?.(error)) ?? false;
+      if (!given) throw error;
+    }
   }
 }
 

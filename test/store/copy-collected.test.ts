@@ -25,10 +25,10 @@ async function collect(store: Store, ids: readonly SnapshotId[]): Promise<void> 
 }
 
 async function retire(store: Store, pack: number): Promise<void> {
-  const evacuation = store.evacuation();
-  store.leave(pack);
+  const evacuation = store.removal.evacuation();
+  store.removal.leave(pack);
   for await (const _ of evacuation.content(pack, store.ends().get(pack) ?? 0));
-  await store.retire([pack], 'setAside', evacuation);
+  await store.removal.retire([pack], 'setAside', evacuation);
 }
 
 /** A manifest of the same snapshot then stands in the packs more than once, and only the last one may count. */
@@ -84,7 +84,7 @@ test('the manifest of a snapshot that was collected stays dead, though the recor
   const { store } = await openOn(disk);
   const own = await saveTo(store, contentOf(Buffer.alloc(3000, 2)));
   await copy(source.disk, store);
-  store.leave(1);
+  store.removal.leave(1);
   await collect(store, [id]);
   await copy(source.disk, store);
   const { pack } = store.byId(id)?.manifest ?? assert.fail();

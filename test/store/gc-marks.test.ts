@@ -180,12 +180,12 @@ test('a forgotten snapshot stays forgotten where a note of it lies before its ma
   store.putTiming(id, 7);
   await store.commit();
   const retire = async (...packs: number[]) => {
-    const evacuation = store.evacuation();
+    const evacuation = store.removal.evacuation();
     for (const pack of packs) {
-      store.leave(pack);
+      store.removal.leave(pack);
       for await (const _ of evacuation.content(pack, store.ends().get(pack) ?? 0));
     }
-    await store.retire(packs, 'removed', evacuation);
+    await store.removal.retire(packs, 'removed', evacuation);
   };
   await retire(1);
   const [notes, manifest] = [2, store.byId(id)?.manifest.pack ?? 0];
@@ -209,10 +209,10 @@ test('a tag that was removed does not come back when the pack that says so goes'
     if (target) while (Object.keys(store.packSizes()).length < 3) await saveTo(store, fresh(1000));
   }
   const last = Math.max(...Object.keys(store.packSizes()).map(Number));
-  const evacuation = store.evacuation();
-  store.leave(last);
+  const evacuation = store.removal.evacuation();
+  store.removal.leave(last);
   for await (const _ of evacuation.content(last, store.ends().get(last) ?? 0));
-  await store.retire([last], 'removed', evacuation);
+  await store.removal.retire([last], 'removed', evacuation);
   assert.equal(store.tagged('best'), undefined);
   await store.close();
   const again = await openOn(disk);

@@ -163,10 +163,10 @@ test('tags point where they did, however often their packs were taken away', asy
   ]);
   for (let round = 0; round < 3; round++) {
     for (const pack of Object.keys(world.store.packSizes()).map(Number)) {
-      const evacuation = world.store.evacuation();
-      world.store.leave(pack);
+      const evacuation = world.store.removal.evacuation();
+      world.store.removal.leave(pack);
       for await (const _ of evacuation.content(pack, world.store.ends().get(pack) ?? 0));
-      await world.store.retire([pack], 'removed', evacuation);
+      await world.store.removal.retire([pack], 'removed', evacuation);
     }
     for (const [name, id] of expected) assert.equal(world.store.tagged(name), id);
     const forgotten: SnapshotId[] = [];
@@ -266,11 +266,11 @@ test('a record of what is gone that fits only into the reserve comes with every 
   await store.commit();
   const pack = Number(Object.keys(store.packSizes()).at(-1));
   assert.ok(pack > 1);
-  const evacuation = store.evacuation();
-  store.leave(pack);
+  const evacuation = store.removal.evacuation();
+  store.removal.leave(pack);
   for await (const _ of evacuation.content(pack, store.ends().get(pack) ?? 0));
   disk.capacity = disk.usedBytes();
-  await store.retire([pack], 'removed', evacuation);
+  await store.removal.retire([pack], 'removed', evacuation);
   disk.capacity = Number.POSITIVE_INFINITY;
   await store.close();
   const again = await openOn(disk);

@@ -45,12 +45,12 @@ async function saveBallast(store: Store): Promise<SnapshotId> {
 
 /** Carries everything that counts out of packs, and takes them away. */
 async function retire(store: Store, packs: readonly number[]): Promise<void> {
-  const evacuation = store.evacuation();
+  const evacuation = store.removal.evacuation();
   for (const pack of packs) {
-    store.leave(pack);
+    store.removal.leave(pack);
     for await (const _ of evacuation.content(pack, store.ends().get(pack) ?? 0));
   }
-  await store.retire(packs, 'removed', evacuation);
+  await store.removal.retire(packs, 'removed', evacuation);
 }
 
 // ---- what stays ------------------------------------------------------------------------------------
@@ -143,15 +143,15 @@ test('a reader finds what was written last, not the garbage with the same id', a
   const { store } = await openOn(disk, { packBytes: 3000 });
   const before = bytes(64 * 6);
   const first = await saveTo(store, contentOf(before));
-  store.leave(1);
+  store.removal.leave(1);
   const second = await saveTo(store, contentOf(poked(before)), first);
   await saveBallast(store);
-  store.leave(2);
+  store.removal.leave(2);
   await drop(store, first.id, second.id);
   assert.ok('2' in store.packSizes() && !('1' in store.packSizes()));
   const again = await saveTo(store, contentOf(poked(before)));
   await saveBallast(store);
-  for (const pack of Object.keys(store.packSizes())) store.leave(Number(pack));
+  for (const pack of Object.keys(store.packSizes())) store.removal.leave(Number(pack));
   const { store: reader } = await openOn(disk, { readOnly: true, create: false });
   assertSameContent(readFrom(reader, again.id), contentOf(poked(before)), 'beside the owner');
   await reader.close();
@@ -304,7 +304,7 @@ test('that a tag was removed is said as long as a pack stays that set it', async
   const { store } = await openOn(disk, { packBytes: 500 });
   const { id } = await saveTo(store, fresh(384));
   await store.note(() => store.putTag('gone', id));
-  store.leave(2);
+  store.removal.leave(2);
   await store.note(() => store.putTag('gone', undefined));
   const last = Math.max(...store.ends().keys());
   await retire(store, [last]);
@@ -346,7 +346,7 @@ test('a pack with something that cannot be read stays, and keeps none of the oth
   for (let step = 0; step < 6; step++) {
     gone.push((await saveTo(store, fresh(384))).id);
     if (step === 3) await store.note(() => store.putTag('best', gone[3]));
-    store.leave(step + 1);
+    store.removal.leave(step + 1);
   }
   const kept = await saveTo(store, fresh(100));
   const note = recordsOf(disk.contents(packPath(4))).find(({ type }) => type === RecordType.tag);

@@ -226,10 +226,10 @@ export class Session {
     const pack = packs[Math.floor(fraction * packs.length)];
     if (pack === undefined) return;
     this.#lineages.clear();
-    const evacuation = this.store.evacuation();
-    this.store.leave(pack);
+    const evacuation = this.store.removal.evacuation();
+    this.store.removal.leave(pack);
     for await (const _ of evacuation.content(pack, this.store.ends().get(pack) ?? 0));
-    await this.store.retire([pack], 'setAside', evacuation);
+    await this.store.removal.retire([pack], 'setAside', evacuation);
     assert.ok(!(pack in this.store.packSizes()));
     await this.model.clone().settle(this.store);
   }

@@ -17,19 +17,17 @@ export const collecting: readonly Mutant[] = [
   {
     name: 'packs-taken-away-before-commit',
     breaks: 'files are taken away only after the record that says so is durable',
-    file: 'store/store.ts',
+    file: 'store/removal.ts',
     find: 'async retire(packs: readonly number[], fate: Fate, evacuation: Evacuation): Promise<Map<number, string>> {',
     replace: `async retire(packs: readonly number[], fate: Fate, evacuation: Evacuation): Promise<Map<number, string>> {
-      const unsure = this.#gc;
-      this.#gc = afterPacks(unsure, packs, fate, unsure.unsealed);
-      for (const pack of this.#packs.numbers()) if (packs.includes(pack) && fate === 'removed') this.#io.remove(this.#layout.pack(pack));
-      this.#gc = unsure;`,
+      const { io, layout, packs: files } = this.#parts.context;
+      for (const pack of files.numbers()) if (packs.includes(pack) && fate === 'removed') io.remove(layout.pack(pack));`,
     tests: ['store/model', 'store/crash'],
   },
   {
     name: 'notes-not-carried',
     breaks: 'manifests and notes of a pack that goes are said again',
-    file: 'store/store.ts',
+    file: 'store/removal.ts',
     find: 'evacuation.rest(going, Math.min(...staying.map(([pack]) => pack)));',
     replace: '',
     tests: [STEPS],
@@ -93,7 +91,7 @@ export const collecting: readonly Mutant[] = [
   {
     name: 'unreadable-pack-taken-away',
     breaks: 'a pack that holds what cannot be read stays',
-    file: 'store/store.ts',
+    file: 'store/removal.ts',
     find: "if (fate === 'removed' && evacuation.unreadable > 0) throw",
     replace: "if (fate === 'removed' && evacuation.unreadable < 0) throw",
     tests: [STEPS],
@@ -159,7 +157,7 @@ export const collecting: readonly Mutant[] = [
   {
     name: 'condemned-still-known',
     breaks: 'a save does not build on what is about to be taken away',
-    file: 'store/store.ts',
+    file: 'store/content.ts',
     find: 'return location && this.#isCondemned(id, location) ? undefined : location;',
     replace: 'return location;',
     tests: [STEPS],
@@ -170,7 +168,7 @@ export const collecting: readonly Mutant[] = [
     file: 'store/gc.ts',
     find: 'const weighed = yield* this.#weigh(marks, condemnedTo, new Map());\n      yield* this.#sweep',
     replace:
-      'const weighed = yield* this.#weigh(marks, condemnedTo, new Map());\n      this.#store.absolve();\n      yield* this.#sweep',
+      'const weighed = yield* this.#weigh(marks, condemnedTo, new Map());\n      this.#store.removal.absolve();\n      yield* this.#sweep',
     tests: [STEPS],
   },
   {
@@ -193,7 +191,7 @@ export const collecting: readonly Mutant[] = [
     name: 'open-pack-not-left',
     breaks: 'nothing is appended to a pack that is taken away',
     file: 'store/gc.ts',
-    find: 'store.leave(pack);',
+    find: 'store.removal.leave(pack);',
     replace: '',
     tests: [STEPS],
   },
@@ -225,9 +223,9 @@ export const collecting: readonly Mutant[] = [
   {
     name: 'collection-forgotten-after-close',
     breaks: 'what is gone is known after a clean close',
-    file: 'store/store.ts',
-    find: 'if (gc) this.#gc = decodeGc(this.#reader.readAt(gc));',
-    replace: 'if (gc) decodeGc(this.#reader.readAt(gc));',
+    file: 'store/opening.ts',
+    find: 'present.look(gc ? decodeGc(content.reader.readAt(gc)) : NOTHING_GONE);',
+    replace: 'present.look(NOTHING_GONE);',
     tests: ['store/gc-marks'],
   },
   {
@@ -235,7 +233,7 @@ export const collecting: readonly Mutant[] = [
     breaks: 'nothing of a pack that is gone stays in the index',
     file: 'store/gc.ts',
     find: `for (; done < entries.length; done += STEP) {
-        this.#store.unindex(entries.slice(done, done + STEP));
+        this.#store.removal.unindex(entries.slice(done, done + STEP));
         yield progress;
       }`,
     replace: 'for (; done < entries.length; done += STEP) yield progress;',
@@ -244,8 +242,8 @@ export const collecting: readonly Mutant[] = [
   {
     name: 'retired-packs-still-known',
     breaks: 'nothing is built on a pack that is gone while the index still names it',
-    file: 'store/store.ts',
-    find: 'for (const pack of packs) this.#present.delete(pack);',
+    file: 'store/present-packs.ts',
+    find: 'for (const pack of this.#present) if (isGone(gc, pack)) this.#present.delete(pack);',
     replace: '',
     tests: ['store/gc-marks'],
   },
@@ -269,8 +267,8 @@ export const collecting: readonly Mutant[] = [
     name: 'damaged-pack-deleted',
     breaks: 'a repair deletes nothing that a pack says',
     file: 'store/repair.ts',
-    find: "await store.retire(numbers, 'setAside', evacuation)",
-    replace: "await store.retire(numbers, 'removed', evacuation)",
+    find: "await store.removal.retire(numbers, 'setAside', evacuation)",
+    replace: "await store.removal.retire(numbers, 'removed', evacuation)",
     tests: [REPAIR],
   },
   {

@@ -33,9 +33,9 @@ export const commits: readonly Mutant[] = [
   {
     name: 'acknowledged-before-synced',
     breaks: 'a commit resolves when it is durable, not before',
-    file: 'store/store.ts',
-    find: 'await writer.commit(this.#io.now());',
-    replace: 'void writer.commit(this.#io.now()).catch(() => {});',
+    file: 'store/log.ts',
+    find: 'await writer.commit(this.#context.io.now());',
+    replace: 'void writer.commit(this.#context.io.now()).catch(() => {});',
     tests: ['store/names', CRASH],
   },
   {
@@ -143,7 +143,7 @@ export const commits: readonly Mutant[] = [
   {
     name: 'broken-pack-appended-to',
     breaks: 'the next save after a failed sync goes to a new pack',
-    file: 'store/store.ts',
+    file: 'store/log.ts',
     find: 'if (writer && !writer.broken && (writer',
     replace: 'if (writer && (writer',
     tests: [FAILED_SYNC],
@@ -159,20 +159,20 @@ export const commits: readonly Mutant[] = [
   {
     name: 'lost-pack-still-known',
     breaks: 'nothing is built on the chunks of a pack that was deleted under the open store',
-    file: 'store/store.ts',
-    find: 'this.#present.delete(writer.number);',
-    replace: '',
+    file: 'store/log.ts',
+    find: 'this.#present.lose(writer.number);',
+    replace: 'this.#context.packs.drop(writer.number);',
     tests: ['store/surgery', 'api/failures'],
   },
   {
     name: 'failed-commit-not-undone',
     breaks: 'a commit that fails is undone by the store itself',
-    file: 'store/store.ts',
-    find: `await writer.commit(this.#io.now());
+    file: 'store/log.ts',
+    find: `await writer.commit(this.#context.io.now());
       } catch (error) {
         await this.rollback();
         throw error;`,
-    replace: `await writer.commit(this.#io.now());
+    replace: `await writer.commit(this.#context.io.now());
       } catch (error) {
         throw error;`,
     tests: ['store/commits'],
@@ -180,10 +180,9 @@ export const commits: readonly Mutant[] = [
   {
     name: 'rolled-back-chunks-known',
     breaks: 'chunks that were rolled back are not known',
-    file: 'store/store.ts',
+    file: 'store/log.ts',
     find: `async rollback(): Promise<void> {
-      this.#records = [];
-      this.#uncommitted.clear();`,
+      this.#forgetRecords();`,
     replace: `async rollback(): Promise<void> {
       this.#records = [];`,
     tests: ['store/region-tree', 'store/model'],
@@ -191,44 +190,47 @@ export const commits: readonly Mutant[] = [
   {
     name: 'rolled-back-records-indexed',
     breaks: 'records that were rolled back never reach the index',
-    file: 'store/store.ts',
+    file: 'store/log.ts',
     find: `async rollback(): Promise<void> {
-      this.#records = [];`,
-    replace: 'async rollback(): Promise<void> {',
+      this.#forgetRecords();`,
+    replace: `async rollback(): Promise<void> {
+      this.#uncommitted.clear();`,
     tests: ['store/commits'],
   },
   {
-    name: 'indexed-before-durable',
-    breaks: 'the index learns of records after they are durable',
-    file: 'store/store.ts',
-    find: `try {
-        await writer.commit(`,
-    replace:
-      'for (const record of this.#records) this.#index.apply(record);\n      try {\n        await writer.commit(',
+    name: 'failed-records-handed-out',
+    breaks: 'a commit that failed hands out nothing for the index to learn of',
+    file: 'store/log.ts',
+    find: `await this.rollback();
+      throw error;`,
+    replace: `const records = this.#records;
+      await this.rollback();
+      if (records.length > 0) return records;
+      throw error;`,
     tests: ['store/commits', 'store/failed-sync'],
   },
   {
     name: 'last-pack-not-noted',
     breaks: 'the next header says how much of the pack before it counts',
-    file: 'store/store.ts',
-    find: 'this.#lastPack = { number: writer.number, end: writer.durableEnd };',
+    file: 'store/log.ts',
+    find: 'this.#last = { number: writer.number, end: writer.durableEnd };',
     replace: '',
     tests: ['store/seal'],
   },
   {
     name: 'previous-end-too-small',
     breaks: 'the next header counts the whole of the pack before it',
-    file: 'store/store.ts',
-    find: 'previousPackEnd: this.#lastPack.end,',
-    replace: 'previousPackEnd: Math.max(0, this.#lastPack.end - 8),',
+    file: 'store/log.ts',
+    find: 'previousPackEnd: this.#last.end,',
+    replace: 'previousPackEnd: Math.max(0, this.#last.end - 8),',
     tests: [FAILED_SYNC, CRASH],
   },
   {
     name: 'previous-end-too-large',
     breaks: 'the next header does not count what failed in the pack before it',
-    file: 'store/store.ts',
-    find: 'previousPackEnd: this.#lastPack.end,',
-    replace: 'previousPackEnd: this.packSizes()[this.#lastPack.number] ?? 0,',
+    file: 'store/log.ts',
+    find: 'previousPackEnd: this.#last.end,',
+    replace: 'previousPackEnd: this.#present.sizes()[this.#last.number] ?? 0,',
     tests: [FAILED_SYNC, FAULTS],
   },
   {
@@ -268,25 +270,25 @@ export const commits: readonly Mutant[] = [
   {
     name: 'new-pack-not-named-durably',
     breaks: 'the name of a new pack is durable before anything in it is acknowledged',
-    file: 'store/store.ts',
-    find: 'this.#io.syncFolder(this.#layout.packs);',
+    file: 'store/log.ts',
+    find: 'io.syncFolder(layout.packs);',
     replace: '',
     tests: ['store/names', CRASH],
   },
   {
     name: 'pack-number-from-folder-alone',
     breaks: 'the number of a pack that was deleted is not given again',
-    file: 'store/store.ts',
-    find: 'Math.max(this.#lastPack.number, this.#packs.numbers().at(-1) ?? 0) + 1;',
-    replace: '(this.#packs.numbers().at(-1) ?? 0) + 1;',
+    file: 'store/log.ts',
+    find: 'Math.max(this.#last.number, this.#context.packs.numbers().at(-1) ?? 0) + 1;',
+    replace: '(this.#context.packs.numbers().at(-1) ?? 0) + 1;',
     tests: ['store/surgery', 'api/failures'],
   },
   {
     name: 'pack-number-from-memory-alone',
     breaks: 'a new pack takes no number that a file has already',
-    file: 'store/store.ts',
-    find: 'Math.max(this.#lastPack.number, this.#packs.numbers().at(-1) ?? 0) + 1;',
-    replace: 'this.#lastPack.number + 1;',
+    file: 'store/log.ts',
+    find: 'Math.max(this.#last.number, this.#context.packs.numbers().at(-1) ?? 0) + 1;',
+    replace: 'this.#last.number + 1;',
     tests: ['store/commits'],
   },
   {

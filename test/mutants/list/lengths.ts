@@ -129,7 +129,7 @@ export const lengths: readonly Mutant[] = [
   {
     name: 'numbers-used-up-ignored',
     breaks: 'a store whose numbers are used up is not written to',
-    file: 'store/store.ts',
+    file: 'store/log.ts',
     find: 'if (this.#chain.sequence > HIGHEST_SEQUENCE) {',
     replace: 'if (this.#chain.sequence < 0) {',
     tests: [HOSTILE],

@@ -44,8 +44,8 @@ export const recovery: readonly Mutant[] = [
   {
     name: 'unproved-not-rewritten',
     breaks: 'what may have been readable and never durable is written again',
-    file: 'store/store.ts',
-    find: 'for (const range of recovered.unproved) rewrite(this.#io, this.#layout.pack(range.pack), range);',
+    file: 'store/opening.ts',
+    find: 'for (const range of recovered.unproved) rewrite(io, layout.pack(range.pack), range);',
     replace: '',
     tests: [FAILED_SYNC],
   },
@@ -116,7 +116,7 @@ export const recovery: readonly Mutant[] = [
   {
     name: 'set-aside-pack-appended-to',
     breaks: 'a pack that was set aside stays as it is',
-    file: 'store/store.ts',
+    file: 'store/opening.ts',
     find: '} else if (tail?.appendable) {',
     replace: '}\n if (tail) {',
     tests: [STORIES, SURGERY],
@@ -124,7 +124,7 @@ export const recovery: readonly Mutant[] = [
   {
     name: 'appended-without-cutting',
     breaks: 'the torn tail is cut off before a pack is appended to',
-    file: 'store/store.ts',
+    file: 'store/log.ts',
     find: 'if (file.size() > end) file.truncate(end);',
     replace: 'file.size();',
     tests: [CRASH, 'store/model'],
@@ -156,7 +156,7 @@ export const recovery: readonly Mutant[] = [
   {
     name: 'sealed-durable-end-forgotten',
     breaks: 'what a clean close left durable is damage when it is torn',
-    file: 'store/store.ts',
+    file: 'store/log.ts',
     find: 'this.#lastClose = seal && { pack: seal.lastPack, end: seal.lastEnd, chain: chainOf(seal) };',
     replace: 'this.#lastClose = undefined;',
     tests: ['store/clean-close'],
@@ -197,9 +197,9 @@ export const recovery: readonly Mutant[] = [
   {
     name: 'misplaced-pack-written-beside',
     breaks: 'nothing is written beside a pack under a wrong name',
-    file: 'store/store.ts',
-    find: 'if (stray) throw misplacedError(this.#layout, stray);',
-    replace: 'if (stray) misplacedError(this.#layout, stray);',
+    file: 'store/opening.ts',
+    find: 'if (stray) throw misplacedError(layout, stray);',
+    replace: 'if (stray) misplacedError(layout, stray);',
     tests: [STORIES],
   },
   {

@@ -67,7 +67,7 @@ export const trees: readonly Mutant[] = [
   {
     name: 'known-patch-taken-for-whole',
     breaks: 'a page that is known as a patch is no base',
-    file: 'store/store.ts',
+    file: 'store/content.ts',
     find: 'return { id, written: 0, patched: known.filter !== Filter.none };',
     replace: 'return { id, written: 0, patched: false };',
     tests: ['store/pages'],
@@ -75,7 +75,7 @@ export const trees: readonly Mutant[] = [
   {
     name: 'known-patch-without-base',
     breaks: 'a page that is known as a patch counts only with its base',
-    file: 'store/store.ts',
+    file: 'store/content.ts',
     find: 'if (known && this.#isUsable(id, known)) return',
     replace: 'if (known) return',
     tests: ['store/pages'],
@@ -83,7 +83,7 @@ export const trees: readonly Mutant[] = [
   {
     name: 'patch-of-an-unknown-base',
     breaks: 'the base of a patch can be read',
-    file: 'store/store.ts',
+    file: 'store/content.ts',
     find: 'return !this.#unreadable.has(chunkKey(id)) && this.known(base.id)?.filter === Filter.none;',
     replace: 'return !this.#unreadable.has(chunkKey(id));',
     tests: ['store/pages'],
@@ -91,8 +91,8 @@ export const trees: readonly Mutant[] = [
   {
     name: 'damaged-chunk-still-known',
     breaks: 'a chunk that was found damaged is written again',
-    file: 'store/store.ts',
-    find: 'if (this.#unreadable.has(key)) return this.#uncommitted.get(key);',
+    file: 'store/content.ts',
+    find: 'if (this.#unreadable.has(key)) return this.#log.uncommitted(key);',
     replace: 'void key;',
     tests: ['store/content'],
   },

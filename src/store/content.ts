@@ -1,0 +1,161 @@
+/**
+ * Chunks and pages: where they lie, which of them a new snapshot may rely on, and how they are put.
+ *
+ * Invariants
+ *  - what is known is durable, or precedes in the same commit; it was not found damaged, and gc is not about to take it
+ *  - what is known is put once; what is not known any more is put again by the next save that holds it
+ *  - a page is stored in full, or as a patch of one that is
+ */
+
+import { invariant, isSnapError } from '../base/errors.js';
+import { type ChunkId, chunkKey } from '../base/ids.js';
+import { chunkIdOf } from '../chunker/ids.js';
+import type { Encoding } from '../compress/encoding.js';
+import type { Location } from '../format/pack.js';
+import { makePatch } from '../format/patch.js';
+import { Codec, Filter, RecordFlag, RecordType } from '../format/record.js';
+import type { StoreContext } from './context.js';
+import type { Committed } from './index.js';
+import type { LiveIndex } from './live-index.js';
+import type { Log, Place, Stored } from './log.js';
+import type { Marks } from './mark.js';
+import { PLAIN } from './pack-writer.js';
+import { RecordReader } from './record-reader.js';
+
+/** A page that a new version of it may be stored as a patch of; stored in full itself. */
+export interface PatchBase {
+  id: ChunkId;
+  raw: Buffer;
+}
+
+export class Content {
+  readonly reader: RecordReader;
+  readonly #log: Log;
+  readonly #index: LiveIndex;
+  readonly #encoding: Encoding;
+  /** Found damaged: to be written again by the next save that holds them. */
+  readonly #unreadable = new Set<string>();
+  #damageSeen = 0;
+  /** What a running gc has marked, and from where on everything was written after it condemned the rest. */
+  #collection: { marks: Marks; condemnedTo: Place } | undefined;
+
+  constructor({ packs }: StoreContext, log: Log, index: LiveIndex, encoding: Encoding) {
+    this.#log = log;
+    this.#index = index;
+    this.#encoding = encoding;
+    this.reader = new RecordReader(
+      packs,
+      encoding,
+      (id) => this.locate(id),
+      (id) => this.distrust(id),
+    );
+  }
+
+  // ---- known -------------------------------------------------------------------------------------
+
+  /** Where a chunk or page lies, committed or about to be. */
+  locate(id: ChunkId): Location | undefined {
+    return this.#log.uncommitted(chunkKey(id)) ?? this.#index.locate(id);
+  }
+
+  /** Where a chunk or page lies that a new snapshot may rely on. */
+  known(id: ChunkId): Location | undefined {
+    const key = chunkKey(id);
+    if (this.#unreadable.has(key)) return this.#log.uncommitted(key);
+    const location = this.locate(id);
+    return location && this.#isCondemned(id, location) ? undefined : location;
+  }
+
+  /** The same for a chunk: who holds it does not hold the base of a page with its bytes that is stored as a patch. */
+  knownChunk(id: ChunkId): Location | undefined {
+    const location = this.known(id);
+    return location?.filter === Filter.patch ? undefined : location;
+  }
+
+  /** A chunk or page was found damaged: no new snapshot may rely on it. */
+  distrust(id: ChunkId): void {
+    if (this.#unreadable.has(chunkKey(id))) return;
+    this.#unreadable.add(chunkKey(id));
+    this.#damageSeen++;
+  }
+
+  /** Rises with every one that is found. */
+  get damageSeen(): number {
+    return this.#damageSeen;
+  }
+
+  /** What was found damaged has been written again. */
+  trust(records: readonly Committed[]): void {
+    if (this.#unreadable.size > 0) for (const { id } of records) this.#unreadable.delete(chunkKey(id));
+  }
+
+  /** From now on what is not marked is not known; returns where that begins. */
+  condemn(marks: Marks): Place {
+    invariant(!this.#collection, 'two collections at once');
+    invariant(this.#log.pendingBytes === 0, 'condemning in the middle of a save');
+    const condemnedTo = this.#log.next;
+    this.#collection = { marks, condemnedTo };
+    return condemnedTo;
+  }
+
+  absolve(): void {
+    this.#collection = undefined;
+  }
+
+  /** About to be taken away by gc. */
+  #isCondemned(id: ChunkId, { pack, offset }: Place): boolean {
+    const end = this.#collection?.condemnedTo;
+    if (!end || pack > end.pack || (pack === end.pack && offset >= end.offset)) return false;
+    return !this.#collection?.marks.has(id);
+  }
+
+  // ---- put ---------------------------------------------------------------------------------------
+
+  /** Appends a chunk unless it is known. */
+  putChunk(raw: Buffer, id: ChunkId): Stored {
+    if (this.knownChunk(id)) return { id, written: 0 };
+    const { codec, stored } = this.#encoding.encode(raw);
+    const { length: rawLength } = raw;
+    return this.#log.append({ ...PLAIN, type: RecordType.chunk, id, rawLength, codec, stored: [stored] });
+  }
+
+  /** Appends a page unless it is known: as a patch of `base` where that is much smaller. */
+  putPage(raw: Buffer, base: PatchBase | undefined): Stored & { patched: boolean } {
+    const id = chunkIdOf(raw);
+    const known = this.known(id);
+    if (known && this.#isUsable(id, known)) return { id, written: 0, patched: known.filter !== Filter.none };
+    const page = { type: RecordType.page, id, rawLength: raw.length };
+    const patch = base && this.#mayBePatch(id, base) && makePatch(base.raw, raw, raw.length >>> 1);
+    if (!base || !patch) {
+      return { ...this.#log.append({ ...PLAIN, ...page, stored: [raw] }), patched: false };
+    }
+    const length = Buffer.allocUnsafe(4);
+    length.writeUInt32LE(patch.length);
+    const stored = [base.id, length, patch];
+    const how = { codec: Codec.raw, filter: Filter.patch, flags: RecordFlag.hasBase };
+    return { ...this.#log.append({ ...page, ...how, stored }), patched: true };
+  }
+
+  /** Appends what is stored elsewhere once more, as it is stored there. */
+  putStored(id: ChunkId, elsewhere: Location, stored: Buffer): void {
+    const { type, rawLength, codec, filter, flags } = elsewhere;
+    this.#log.append({ type, id, rawLength, codec, filter, flags, stored: [stored] });
+  }
+
+  /** A patch is worth as much as its base, which may be damaged, or gone with a pack that was. */
+  #isUsable(id: ChunkId, { filter }: Location): boolean {
+    if (filter === Filter.none || this.#log.uncommitted(chunkKey(id))) return true;
+    try {
+      this.reader.read(id);
+      return true;
+    } catch (error) {
+      if (!isSnapError(error, 'SNAP_CORRUPT')) throw error;
+      return false;
+    }
+  }
+
+  /** What was found damaged may be known to others as a chunk: it is written in full. */
+  #mayBePatch(id: ChunkId, base: PatchBase): boolean {
+    return !this.#unreadable.has(chunkKey(id)) && this.known(base.id)?.filter === Filter.none;
+  }
+}
