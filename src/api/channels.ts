@@ -1,7 +1,7 @@
 /**
  * What can be observed, through node:diagnostics_channel. Nothing is built or published while nobody listens.
  *
- *   holdfast:save:captured   { directory, run, id, step, stallMs, skipped }
+ *   holdfast:save:captured   { directory, run, id, step, stallMs, skipped, copiedBytes, trackedBytes }
  *   holdfast:save:durable    { directory, info: SnapshotInfo }
  *   holdfast:save:error      { directory, run, id, error: SnapError }
  *   holdfast:gc              { directory, run, report: GcReport }; `run` is undefined where `gc` was called
@@ -22,6 +22,10 @@ export interface CapturedMessage {
   step: number | undefined;
   stallMs: number;
   skipped: boolean;
+  /** Bytes that were copied while the caller was held; 0 where the save was skipped. */
+  copiedBytes: number;
+  /** Bytes of the regions of which the kernel tells what was written. */
+  trackedBytes: number;
 }
 
 export interface DurableMessage {

@@ -25,6 +25,12 @@ export interface OpenOptions {
   readOnly?: boolean | undefined;
   /** What a save does while both slots are taken. Default `'wait'`. */
   onBusy?: OnBusy | undefined;
+  /**
+   * How large regions are captured: `'copy'` copies them whole; `'track'` lets the kernel tell which pages were written
+   * and copies those, where it offers that and it pays; `'auto'` begins with copying, and tracks what was seen to change
+   * in few places. What is saved is the same. Default `'auto'`.
+   */
+  capture?: CaptureChoice | undefined;
   /** Bytes that the slots may hold. Default: what the machine or container leaves. */
   memoryLimit?: number | undefined;
   /** Written into each snapshot. Default: from the nearest package.json. */
@@ -112,11 +118,14 @@ export interface GcOptions {
   onProgress?: ((progress: GcProgress) => void) | undefined;
 }
 
+export type CaptureChoice = 'auto' | 'copy' | 'track';
+
 export interface CheckedOpen {
   run: string;
   create: boolean;
   readOnly: boolean;
   onBusy: OnBusy;
+  capture: CaptureChoice;
   memoryLimit: number | undefined;
   program: Program;
   compression: { level: number } | false;
@@ -133,11 +142,13 @@ export interface CheckedSave {
 
 const LARGEST_META_BYTES = MiB;
 const BUSY_CHOICES: readonly string[] = ['wait', 'skip', 'coalesce'];
+const CAPTURE_CHOICES: readonly string[] = ['auto', 'copy', 'track'];
 const OPEN_NAMES: ReadonlySet<string> = new Set([
   'run',
   'create',
   'readOnly',
   'onBusy',
+  'capture',
   'memoryLimit',
   'program',
   'compression',
@@ -190,6 +201,7 @@ export function checkOpenOptions(options: OpenOptions): CheckedOpen {
     create: checkBoolean(create, 'create'),
     readOnly: checkBoolean(readOnly, 'readOnly'),
     onBusy: checkOnBusy(options.onBusy ?? 'wait'),
+    capture: checkCapture(options.capture ?? 'auto'),
     memoryLimit,
     program: checkProgram(options.program),
     compression,
@@ -271,6 +283,11 @@ function checkProgram(program: OpenOptions['program']): Program {
 function checkOnBusy(choice: string): OnBusy {
   if (BUSY_CHOICES.includes(choice)) return choice as OnBusy;
   throw new TypeError(`onBusy is ${JSON.stringify(choice)}; it takes "wait", "skip" or "coalesce"`);
+}
+
+function checkCapture(choice: string): CaptureChoice {
+  if (CAPTURE_CHOICES.includes(choice)) return choice as CaptureChoice;
+  throw new TypeError(`capture is ${JSON.stringify(choice)}; it takes "auto", "copy" or "track"`);
 }
 
 export function checkBoolean(value: unknown, name: string): boolean {

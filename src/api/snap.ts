@@ -33,7 +33,8 @@ import type { SnapshotInfo } from '../writer/protocol.js';
 import { checkRef } from '../writer/refs.js';
 import type { Candidates, ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
 import { SaveQueue } from '../writer/save-queue.js';
-import { Slots } from '../writer/slots.js';
+import { type Capture, Slots } from '../writer/slots.js';
+import { Tracker } from '../writer/tracker.js';
 import type { VerifyReport } from '../writer/verify-job.js';
 import { publishCaptured, publishDurable, publishError, publishGc, publishWarning } from './channels.js';
 import type { CopyOptions } from './copy.js';
@@ -100,6 +101,7 @@ export class Snap {
   readonly #client: number;
   readonly #registry: ClassRegistry;
   readonly #encoder: StateEncoder;
+  readonly #tracker: Tracker | undefined;
   readonly #slots: Slots;
   readonly #queue: SaveQueue;
   readonly #tickets = new PendingTickets();
@@ -190,12 +192,17 @@ export class Snap {
     this.#owner = owner;
     this.#registry = registry;
     this.#encoder = new StateEncoder(registry);
-    this.#slots = new Slots(options.memoryLimit);
+    const { capture, memoryLimit, internals } = options;
+    this.#tracker = capture === 'copy' ? undefined : new Tracker(capture, internals.smallestTracked);
+    this.#slots = new Slots(memoryLimit, this.#tracker);
     this.#proving = proving?.isAbout(options.run) ? proving : undefined;
     proving?.opened(options.run);
     this.#client = owner.attach(options.run, proving ? undefined : options.keep, {
       released: (slot) => this.#queue.released(slot),
-      durable: ({ ticket, info }) => this.#durable(ticket, info),
+      durable: ({ ticket, info, shares }) => {
+        this.#tracker?.measured(ticket, shares);
+        this.#durable(ticket, info);
+      },
       failed: (ticket, error) => this.#failed(ticket, error),
       warning: (warning) => publishWarning({ ...warning, directory }),
       kept: (report) => publishGc(() => ({ directory, run: options.run, report })),
@@ -209,7 +216,7 @@ export class Snap {
     this.#checkSaves();
     this.#owner.poll();
     const { skeleton, regions } = this.#encoder.encode(state);
-    this.#slots.prepare(skeleton.length, regions);
+    this.#slots.prepare(skeleton, regions);
     for (const { slot, segments, layout } of this.#slots.describe()) {
       this.#owner.send({ type: 'segments', client: this.#client, slot, segments });
       this.#owner.send({ type: 'layout', client: this.#client, slot, layout });
@@ -499,6 +506,7 @@ export class Snap {
 
   async #close(): Promise<void> {
     await this.#tickets.allSettled();
+    this.#tracker?.close();
     await this.#owner.detach(this.#client);
     this.#throwUnheard();
   }
@@ -560,10 +568,10 @@ export class Snap {
       program: this.#options.program,
       calledAt,
       takeApart: () => this.#encoder.encode(state),
-      captured: (stallMs) => {
+      captured: (stallMs, capture) => {
         ticket.stallMs = stallMs;
         this.#answered = checkpoints;
-        this.#announceCapture(ticket);
+        this.#announceCapture(ticket, capture);
         settle();
       },
       skipped: () => {
@@ -584,8 +592,10 @@ export class Snap {
     });
   }
 
-  #announceCapture({ id, step, stallMs, skipped }: Ticket): void {
-    publishCaptured(() => ({ directory: this.directory, run: this.run, id, step, stallMs, skipped }));
+  #announceCapture({ id, step, stallMs, skipped }: Ticket, capture?: Capture): void {
+    const { directory, run } = this;
+    const { copiedBytes = 0, trackedBytes = 0 } = capture ?? {};
+    publishCaptured(() => ({ directory, run, id, step, stallMs, skipped, copiedBytes, trackedBytes }));
   }
 
   async #finishSave(
@@ -634,6 +644,7 @@ export class Snap {
 
   #break(error: SnapError): void {
     this.#broken = error;
+    this.#tracker?.close();
     this.#queue.abandonAll(error);
     for (const number of this.#tickets.numbers()) this.#failed(number, error);
   }

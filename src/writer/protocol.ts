@@ -53,6 +53,12 @@ export interface SaveJob {
   id: SnapshotId;
   slot: number;
   skeletonBytes: number;
+  /** The save captured before this one, which `changed` compares it with. */
+  follows: SnapshotId | undefined;
+  /** By position of the region: the chunks that may have changed; undefined or left out: nobody knows. */
+  changed: (Uint32Array | undefined)[];
+  /** Positions of regions whose changed share is wanted. */
+  measure: number[];
   step: number | undefined;
   tags: string[];
   /** JSON, or empty. */
@@ -88,7 +94,14 @@ export type FromWriter =
   | { type: 'opened' }
   | { type: 'failed-to-open'; error: PlainError }
   | { type: 'released'; client: number; slot: number }
-  | { type: 'durable'; client: number; ticket: number; info: SnapshotInfo }
+  /** `shares`: how much changed of the regions that the save asked about, where that is known. */
+  | {
+      type: 'durable';
+      client: number;
+      ticket: number;
+      info: SnapshotInfo;
+      shares: (number | undefined)[];
+    }
   | { type: 'failed'; client: number; ticket: number; error: PlainError }
   | { type: 'reply'; client: number; request: number; result?: unknown; error?: PlainError }
   | { type: 'progress'; client: number; request: number; progress: unknown }

@@ -35,7 +35,7 @@ export interface Submission {
   calledAt: number;
   /** Called when a slot is free, so that a save that waited captures the state as it then is. */
   takeApart(): TakenApart;
-  captured(stallMs: number): void;
+  captured(stallMs: number, capture: Capture): void;
   skipped(): void;
   /** The state cannot be saved, or the wait was given up. */
   refused(error: unknown): void;
@@ -46,6 +46,8 @@ export class SaveQueue {
   readonly #client: number;
   readonly #slots: Slots;
   #waiting: Submission[] = [];
+  /** The save that was captured last. */
+  #last: SnapshotId | undefined;
 
   constructor(owner: Access, client: number, slots: Slots) {
     this.#owner = owner;
@@ -95,12 +97,12 @@ export class SaveQueue {
     if (this.#slots.allBusy) return false;
     try {
       const { skeleton, regions } = save.takeApart();
-      const result = this.#slots.capture(skeleton, regions);
+      const result = this.#slots.capture(skeleton, regions, save.ticket);
       if (result === 'release') this.#owner.send({ type: 'release', client: this.#client });
       if (result === 'busy' || result === 'release') return false;
       const stallMs = performance.now() - save.calledAt;
       this.#send(save, skeleton.length, result, stallMs);
-      save.captured(stallMs);
+      save.captured(stallMs, result);
     } catch (error) {
       save.refused(error);
     }
@@ -110,13 +112,16 @@ export class SaveQueue {
   #send(save: Submission, skeletonBytes: number, capture: Capture, stallMs: number): void {
     const owner = this.#owner;
     const client = this.#client;
-    const { slot, hold, segments, layout } = capture;
+    const { slot, hold, segments, layout, plan } = capture;
     const { ticket, id, step, tags, meta, program } = save;
     const job: SaveJob = {
       ticket,
       id,
       slot,
       skeletonBytes,
+      follows: this.#last,
+      changed: plan?.changed ?? [],
+      measure: plan?.measure ?? [],
       step,
       tags,
       meta,
@@ -127,6 +132,7 @@ export class SaveQueue {
     };
     if (segments) owner.send({ type: 'segments', client, slot, segments });
     if (layout) owner.send({ type: 'layout', client, slot, layout });
+    this.#last = id;
     owner.send({ type: 'save', client, job, hold });
     owner.saveBegan();
   }

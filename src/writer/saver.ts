@@ -1,13 +1,13 @@
 /**
- * Turns one capture into records: compare, hash what differs, put what is new, then pages and manifest.
+ * Turns one capture into records: find what may have changed, hash it, put what is new, then pages and manifest.
  *
- * The other slot is given back as soon as the comparison is done; this one becomes the base of the next save.
+ * The other slot is given back as soon as the comparison with it is done; this one becomes the base of the next save.
  * Nothing here is durable until the caller commits.
  */
 
 import type { SnapshotId } from '../base/ids.js';
 import { KiB } from '../base/sizes.js';
-import { chunkBytesFor, visitChangedChunks } from '../chunker/fixed.js';
+import { chunkBytesFor } from '../chunker/fixed.js';
 import { chunkIdOf } from '../chunker/ids.js';
 import {
   encodeRegionTable,
@@ -19,6 +19,7 @@ import type { Tree } from '../format/tree.js';
 import { readRegionTable } from '../store/manifests.js';
 import { RegionTree } from '../store/region-tree.js';
 import type { Store } from '../store/store.js';
+import { type ChunkList, changedChunks, changedShares } from './changes.js';
 import { type Client, type NamedRegion, nameOf, SKELETON_NAME } from './client.js';
 import type { SaveJob } from './protocol.js';
 
@@ -33,23 +34,43 @@ export interface SaverHooks {
   breathe(): Promise<void> | undefined;
 }
 
-/** Appends everything of one capture to the store's open commit; returns its manifest. */
-export async function save(store: Store, client: Client, job: SaveJob, hooks: SaverHooks): Promise<Manifest> {
+/** What became of a capture. */
+export interface Saved {
+  manifest: Manifest;
+  /** Of the regions that were to be measured, the share that changed; undefined where nothing tells. */
+  shares: (number | undefined)[];
+}
+
+/** Appends everything of one capture to the store's open commit. */
+export async function save(store: Store, client: Client, job: SaveJob, hooks: SaverHooks): Promise<Saved> {
   store.begin();
   const captured = client.captured(job.slot, job.skeletonBytes);
   const { damageSeen } = store;
   // What was found damaged since the last save may be part of what it left: then everything is looked at again.
   const isTrusted = client.damageSeen === damageSeen;
   if (!isTrusted) client.trees = undefined;
-  const changed = compare(client, captured, hooks).map((indexes) => (isTrusted ? indexes : undefined));
+  const changed = changedChunks(client, captured, job);
+  const shares = changedShares(client, captured, changed, job);
+  releaseBase(client, hooks);
   const { base: trees, parent } = await lineageOf(store, client);
   const written = { changed: 0, stored: 0 };
   const kept = new Map<string, RegionTree>();
   const roots: Tree[] = [];
   for (const [position, region] of captured.entries()) {
-    const tree = treeFor(region, trees);
+    const previous = previousTree(region, trees);
+    const tree = previous ?? new RegionTree(chunkBytesFor(region.kind));
     kept.set(region.name, tree);
-    await putChunks(store, tree, region, changed[position], written, hooks);
+    const changedBefore = written.changed;
+    await putChunks(
+      store,
+      tree,
+      region,
+      isTrusted && previous ? changed[position] : undefined,
+      written,
+      hooks,
+    );
+    const measured = job.measure.indexOf(position - 1);
+    if (measured >= 0 && previous) shares[measured] ??= (written.changed - changedBefore) / tree.byteLength;
     const { tree: root, written: pages } = tree.store(store);
     written.stored += pages;
     roots.push(root);
@@ -80,26 +101,14 @@ export async function save(store: Store, client: Client, job: SaveJob, hooks: Sa
   client.damageSeen = damageSeen;
   client.trees = kept;
   client.base = { slot: job.slot, regions: new Map(captured.map(({ name, bytes }) => [name, bytes])) };
-  return manifest;
+  return { manifest, shares };
 }
 
-/** For each region the chunks that may have changed, or undefined for all of them. Gives the other slot back. */
-function compare(
-  client: Client,
-  captured: readonly NamedRegion[],
-  hooks: SaverHooks,
-): (number[] | undefined)[] {
+/** Gives back the slot that was held for comparison. */
+export function releaseBase(client: Client, hooks: Pick<SaverHooks, 'released'>): void {
   const { base } = client;
-  const changed = captured.map(({ name, kind, bytes }) => {
-    const previous = base?.regions.get(name);
-    if (!previous) return undefined;
-    const indexes: number[] = [];
-    visitChangedChunks(bytes, previous, chunkBytesFor(kind), (index) => indexes.push(index));
-    return indexes;
-  });
   client.base = undefined;
   if (base) hooks.released(client, base.slot);
-  return changed;
 }
 
 /** The trees to build on, and the snapshot they are of: from memory, or from the store after a start or failure. */
@@ -136,10 +145,9 @@ function loadTrees(store: Store, id: SnapshotId): Map<string, RegionTree> {
   }
 }
 
-function treeFor(region: NamedRegion, trees: Map<string, RegionTree>): RegionTree {
-  const chunkBytes = chunkBytesFor(region.kind);
-  const tree = trees.get(region.name);
-  return tree?.chunkBytes === chunkBytes ? tree : new RegionTree(chunkBytes);
+function previousTree({ name, kind }: NamedRegion, trees: Map<string, RegionTree>): RegionTree | undefined {
+  const tree = trees.get(name);
+  return tree?.chunkBytes === chunkBytesFor(kind) ? tree : undefined;
 }
 
 /**
@@ -150,7 +158,7 @@ async function putChunks(
   store: Store,
   tree: RegionTree,
   region: NamedRegion,
-  changed: readonly number[] | undefined,
+  changed: ChunkList | undefined,
   written: { changed: number; stored: number },
   hooks: SaverHooks,
 ): Promise<void> {

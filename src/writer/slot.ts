@@ -10,6 +10,7 @@ import { GiB, KiB, roundUp } from '../base/sizes.js';
 import { PIECE_BYTES } from '../chunker/fixed.js';
 import type { RegionKind } from '../format/kinds.js';
 import type { Extent, PlacedRegion, SlotLayout } from './protocol.js';
+import type { Ranges } from './ranges.js';
 
 /** What `capture` takes: the live bytes of a region. */
 export interface LiveRegion {
@@ -90,12 +91,23 @@ export class Slot {
     };
   }
 
-  /** Copies a state in. The slot must have been arranged for its shape. */
-  fill(skeleton: Uint8Array, regions: readonly LiveRegion[]): void {
+  /**
+   * Copies a state in. The slot must have been arranged for its shape. Of a region for which `pieces` says so, only
+   * those pieces: the slot holds the rest.
+   */
+  fill(
+    skeleton: Uint8Array,
+    regions: readonly LiveRegion[],
+    pieces: readonly (Ranges | undefined)[] = [],
+  ): void {
     this.#copy(skeleton, this.#layout.skeleton);
     const placed = this.#layout.regions;
     for (let index = 0; index < regions.length; index++) {
-      this.#copy((regions[index] as LiveRegion).bytes, (placed[index] as PlacedRegion).extents);
+      const { bytes } = regions[index] as LiveRegion;
+      const { extents } = placed[index] as PlacedRegion;
+      const ranges = pieces[index];
+      if (ranges) this.#copyPieces(bytes, extents, ranges);
+      else this.#copy(bytes, extents);
     }
   }
 
@@ -112,6 +124,23 @@ export class Slot {
       const piece = whole ? source : source.subarray(done, done + length);
       (this.#views[segment] as Uint8Array).set(piece, offset);
       done += piece.length;
+    }
+  }
+
+  #copyPieces(source: Uint8Array, extents: readonly Extent[], ranges: Ranges): void {
+    let at = 0;
+    let begin = 0;
+    for (const { segment, offset, length } of extents) {
+      const view = this.#views[segment] as Uint8Array;
+      const stop = begin + length;
+      // A range that goes beyond this extent goes on in the next.
+      for (; at < ranges.length && (ranges[at] as number) < stop; at += 2) {
+        const start = Math.max(ranges[at] as number, begin);
+        const end = ranges[at + 1] as number;
+        view.set(source.subarray(start, Math.min(end, stop)), offset + start - begin);
+        if (end > stop) break;
+      }
+      begin = stop;
     }
   }
 
@@ -184,7 +213,7 @@ function newSegment(rest: number, capacity: number): number {
   return Math.min(LARGEST_SEGMENT, roundUp(wanted, SMALLEST_SEGMENT));
 }
 
-function sum(values: readonly number[]): number {
+export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 

@@ -3,14 +3,16 @@
  *
  * A slot is busy from its capture until the writer thread gives it back. Of two, one is held between saves as
  * what the next save is compared with. Where memory allows only one, nothing is held: every save is hashed
- * whole, and waits until the one before it is encoded.
+ * whole, and waits until the one before it is encoded. Of regions that are tracked, a capture copies only what the
+ * slot lacks, and what changed is known without comparing: then nothing is held either, and the same slot serves again.
  */
 
 import { SnapError } from '../base/errors.js';
 import { formatBytes, MiB } from '../base/sizes.js';
 import { availableMemory } from '../io/machine.js';
 import type { SlotLayout } from './protocol.js';
-import { type LiveRegion, Slot } from './slot.js';
+import { type LiveRegion, Slot, sum } from './slot.js';
+import type { CapturePlan, Tracker } from './tracker.js';
 
 /** What the default limit leaves for queues beside two slots. */
 const DEFAULT_MARGIN = 256 * MiB;
@@ -22,26 +24,39 @@ export interface Capture {
   /** Present where the slot's memory or layout changed. */
   segments: SharedArrayBuffer[] | undefined;
   layout: SlotLayout | undefined;
+  /** What the tracker said; undefined where there is nothing that it could track. */
+  plan: CapturePlan | undefined;
+  copiedBytes: number;
+  /** Bytes of the regions of which the kernel tells what was written. */
+  trackedBytes: number;
 }
 
 /** `busy`: wait until a slot is given back; `release`: ask for the held one, then wait. */
 export type CaptureResult = Capture | 'busy' | 'release';
 
+export type SlotIndex = 0 | 1;
+
+const SLOTS: readonly SlotIndex[] = [0, 1];
+
 export class Slots {
   readonly #slots: readonly [Slot, Slot] = [new Slot(), new Slot()];
   readonly #busy: [boolean, boolean] = [false, false];
   readonly #limit: number | undefined;
+  readonly #tracker: Tracker | undefined;
+  /** The slot that was filled last: of what is tracked, it lacks the least. */
+  #last: SlotIndex = 0;
 
   /** `limit`: bytes of memory for both; undefined: what the machine leaves. */
-  constructor(limit: number | undefined) {
+  constructor(limit: number | undefined, tracker: Tracker | undefined) {
     this.#limit = limit;
+    this.#tracker = tracker;
   }
 
-  /** Copies a state into a free slot, if there is one and it fits. */
-  capture(skeleton: Uint8Array, regions: readonly LiveRegion[]): CaptureResult {
+  /** Copies a state into a free slot, if there is one and it fits. `ticket`: the number of the save. */
+  capture(skeleton: Uint8Array, regions: readonly LiveRegion[], ticket: number): CaptureResult {
     const index = this.#freeSlot(skeleton.length, regions);
     if (index === undefined) return 'busy';
-    const slot = this.#slots[index] as Slot;
+    const slot = this.#slots[index];
     let segments: SharedArrayBuffer[] | undefined;
     let layout: SlotLayout | undefined;
     if (!slot.fits(skeleton.length, regions)) {
@@ -53,18 +68,37 @@ export class Slots {
       layout = slot.layout;
       if (slot.segments.length !== before || slot.segments[0] !== first) segments = [...slot.segments];
     }
-    slot.fill(skeleton, regions);
+    const plan = this.#fill(index, skeleton, regions, ticket);
     this.#busy[index] = true;
-    return { slot: index, hold: this.#bothFit(slot.capacity), segments, layout };
+    const all = sum(regions.map(({ bytes }) => bytes.length));
+    const { trackedBytes = 0, copiedBytes = all, missingElsewhere = 0 } = plan ?? {};
+    // Comparing saves hashing what is not tracked, and sends the next capture to the slot that lacks more of the rest.
+    const isWorthComparing = trackedBytes === 0 || skeleton.length + all - trackedBytes > missingElsewhere;
+    return {
+      slot: index,
+      hold: this.#bothFit(slot.capacity) && isWorthComparing,
+      segments,
+      layout,
+      plan,
+      copiedBytes: skeleton.length + copiedBytes,
+      trackedBytes,
+    };
   }
 
-  /** Sizes and touches the slots for a state, as far as memory allows, so that the first capture costs no more. */
-  prepare(skeletonBytes: number, regions: readonly LiveRegion[]): void {
-    for (const [index, slot] of this.#slots.entries()) {
-      if (this.#busy[index] || slot.fits(skeletonBytes, regions)) continue;
-      if (this.#makeRoom(index, skeletonBytes, regions) === 'release') return;
-      slot.arrange(skeletonBytes, regions);
-      slot.touch();
+  /**
+   * Sizes and touches the slots for a state, as far as memory allows, so that the first capture costs no more. Where
+   * regions are tracked from the beginning, it begins here.
+   */
+  prepare(skeleton: Uint8Array, regions: readonly LiveRegion[]): void {
+    for (const index of SLOTS) {
+      const slot = this.#slots[index];
+      if (this.#busy[index]) continue;
+      if (!slot.fits(skeleton.length, regions)) {
+        if (this.#makeRoom(index, skeleton.length, regions) === 'release') return;
+        slot.arrange(skeleton.length, regions);
+        slot.touch();
+      }
+      if (this.#tracker?.isEager) this.#fill(index, skeleton, regions, undefined);
       if (!this.#bothFit(slot.capacity)) return;
     }
   }
@@ -91,19 +125,34 @@ export class Slots {
     return this.#slots[0].capacity + this.#slots[1].capacity;
   }
 
-  /** A free slot, preferably one whose layout is right. */
-  #freeSlot(skeletonBytes: number, regions: readonly LiveRegion[]): number | undefined {
+  #fill(
+    index: SlotIndex,
+    skeleton: Uint8Array,
+    regions: readonly LiveRegion[],
+    ticket: number | undefined,
+  ): CapturePlan | undefined {
+    const slot = this.#slots[index];
+    const plan = this.#tracker?.plan(index, slot.layout, regions, ticket);
+    slot.fill(skeleton, regions, plan?.copies);
+    this.#last = index;
+    return plan;
+  }
+
+  /** A free slot, preferably one whose layout is right, and of two such the one that was filled last. */
+  #freeSlot(skeletonBytes: number, regions: readonly LiveRegion[]): SlotIndex | undefined {
     if (this.#busy[0]) return this.#busy[1] ? undefined : 1;
     if (this.#busy[1]) return 0;
-    return this.#slots[1].fits(skeletonBytes, regions) && !this.#slots[0].fits(skeletonBytes, regions)
-      ? 1
-      : 0;
+    const last = this.#last;
+    const other = otherThan(last);
+    return this.#slots[other].fits(skeletonBytes, regions) && !this.#slots[last].fits(skeletonBytes, regions)
+      ? other
+      : last;
   }
 
   /** Checks that a slot may grow for a state, giving up the other slot's memory if need be. */
-  #makeRoom(index: number, skeletonBytes: number, regions: readonly LiveRegion[]): 'ok' | 'release' {
-    const slot = this.#slots[index] as Slot;
-    const other = this.#slots[1 - index] as Slot;
+  #makeRoom(index: SlotIndex, skeletonBytes: number, regions: readonly LiveRegion[]): 'ok' | 'release' {
+    const slot = this.#slots[index];
+    const other = this.#slots[otherThan(index)];
     const growth = slot.growthFor(skeletonBytes, regions);
     const limit = this.#limitNow();
     if (this.capacity + growth <= limit) return 'ok';
@@ -114,7 +163,7 @@ export class Slots {
         `the state takes ${formatBytes(alone)} and memoryLimit leaves ${formatBytes(limit)}; raise memoryLimit or make the state smaller`,
       );
     }
-    if (this.#busy[1 - index]) return 'release';
+    if (this.#busy[otherThan(index)]) return 'release';
     other.clear();
     return 'ok';
   }
@@ -126,4 +175,8 @@ export class Slots {
   #limitNow(): number {
     return this.#limit ?? Math.max(0, this.capacity + availableMemory() - DEFAULT_MARGIN);
   }
+}
+
+function otherThan(index: SlotIndex): SlotIndex {
+  return index === 0 ? 1 : 0;
 }

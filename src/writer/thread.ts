@@ -20,7 +20,7 @@ import { Keeper } from './keeper.js';
 import { toPlainError } from './plain-error.js';
 import { type FromWriter, type SaveJob, type ToWriter, Word } from './protocol.js';
 import { infoOf, requests } from './requests.js';
-import { type SaverHooks, save } from './saver.js';
+import { releaseBase, type SaverHooks, save } from './saver.js';
 import { upToDate } from './up-to-date.js';
 
 /** What the owner starts the thread with. */
@@ -44,6 +44,8 @@ export interface Internals {
   packBytes?: number;
   /** Heap of the writer thread, so that a test can exhaust it. */
   heapMiB?: number;
+  /** Regions are tracked from this size on, so that a test of tracking needs few bytes. */
+  smallestTracked?: number;
   /** Shortest time between two collections that a `keep` causes, so that a test of days takes seconds. */
   keepPauseMs?: number;
 }
@@ -64,6 +66,7 @@ interface Encoded {
   client: Client;
   job: SaveJob;
   manifest: Manifest;
+  shares: (number | undefined)[];
 }
 
 const { port, words, internals, served = true, ...options } = workerData as ThreadData;
@@ -195,22 +198,16 @@ function configure(message: Configuration): void {
   else if (message.type === 'segments') client.setSegments(message.slot, message.segments);
   else if (message.type === 'layout') client.setLayout(message.slot, message.layout);
   else if (message.type === 'lineage') setLineage(client, message.snapshot);
-  else if (message.type === 'release') releaseBase(client);
+  else if (message.type === 'release') releaseBase(client, hooks);
   else throw new Error('holdfast: internal invariant broken: an unknown message');
 }
 
 /** The next save continues another snapshot: what the last one left is of no use to it. */
 function setLineage(client: Client, snapshot: Manifest['id']): void {
   if (client.lineage === snapshot) return;
-  releaseBase(client);
+  releaseBase(client, hooks);
   client.durableLineage = snapshot;
   client.reset();
-}
-
-function releaseBase(client: Client): void {
-  const { base } = client;
-  client.base = undefined;
-  if (base) hooks.released(client, base.slot);
 }
 
 function clientOf(id: number): Client {
@@ -241,7 +238,7 @@ async function saveGroup(store: Store, first: SaveMessage): Promise<void> {
     writing = [];
   }
   timings = [];
-  for (const { client, job, manifest } of encoded) {
+  for (const { client, job, manifest, shares } of encoded) {
     client.durableLineage = manifest.id;
     const durableMs = sharedMilliseconds() - job.savedAt;
     timings.push({ id: manifest.id, durableMs });
@@ -249,7 +246,7 @@ async function saveGroup(store: Store, first: SaveMessage): Promise<void> {
     if (!summary) throw new Error('holdfast: internal invariant broken: a committed snapshot is not indexed');
     const info = { ...infoOf(summary, manifest, job.tags), durableMs };
     beside.saved(job, info);
-    post({ type: 'durable', client: client.id, ticket: job.ticket, info });
+    post({ type: 'durable', client: client.id, ticket: job.ticket, info, shares });
     client.keeper?.saved();
   }
   keep(store);
@@ -270,9 +267,9 @@ function nextSave(began: number): SaveMessage | undefined {
 
 async function encode(store: Store, { client: id, job, hold }: SaveMessage): Promise<Encoded> {
   const client = clientOf(id);
-  const manifest = await save(store, client, job, hooks);
-  if (!hold) releaseBase(client);
-  return { client, job, manifest };
+  const saved = await save(store, client, job, hooks);
+  if (!hold) releaseBase(client, hooks);
+  return { client, job, ...saved };
 }
 
 /** Undoes a commit that failed, tells every save in it, and gives their slots back. */
@@ -287,7 +284,7 @@ async function fail(
   const plain = toPlainError(error);
   for (const [position, { client: id, job }] of members.entries()) {
     const client = clientOf(id);
-    releaseBase(client);
+    releaseBase(client, hooks);
     client.reset();
     // A save that got through its encoding gave its slot back, or held it as the base released above.
     if (position >= encoded) hooks.released(client, job.slot);

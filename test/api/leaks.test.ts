@@ -108,6 +108,17 @@ test('opening, saving and closing', async (t) => {
   });
 });
 
+test('tracking', async (t) => {
+  const path = storePath(t);
+  await isFlat(t, budget(20), async (n) => {
+    await using snap = await Snap.open(path, { capture: 'track' });
+    const state = { n, u: field(200_000, n) };
+    await snap.prepare(state);
+    await snap.save(state);
+    await snap.save(state);
+  });
+});
+
 test('readers', async (t) => {
   const path = storePath(t);
   const state = { u: field(100_000) };

@@ -73,6 +73,15 @@ test('a new region that holds what another holds is saved too', async (t) => {
   assert.deepEqual(await snap.restore(), { a, b: a });
 });
 
+test('a region that becomes what another was is saved anew', async (t) => {
+  await using snap = await Snap.open(storePath(t));
+  const [a, b] = [new Float64Array(50_000), new Float64Array(50_000).fill(1)];
+  await snap.save({ a, b }, { durable: true });
+  a.set(b);
+  await snap.save({ a, b }, { durable: true });
+  assert.deepEqual(await snap.restore(), { a: b, b });
+});
+
 test('coalesce overtakes no save that is to wait', GUARD, async (t) => {
   await using snap = await Snap.open(storePath(t));
   const big = [1, 2].map((n) => ({ n, u: field(2_000_000, n) }));

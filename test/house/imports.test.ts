@@ -27,6 +27,7 @@ const ONLY_IN: [module: RegExp, rooms: readonly string[]][] = [
   [/^(node:)?child_process$/, ['io', 'torture']],
   [/^level$/, ['store']],
   [/^zstd-napi/, ['compress']],
+  [/^koffi$/, ['io']],
   [/^@napi-rs\/blake-hash$/, ['chunker']],
   [/^pure-rand/, ['api']],
   [/^node:worker_threads$/, ['writer']],

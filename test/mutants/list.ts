@@ -10,6 +10,7 @@ import { opening } from './list/opening.js';
 import { random } from './list/random.js';
 import { recovery } from './list/recovery.js';
 import { saving } from './list/saving.js';
+import { tracking } from './list/tracking.js';
 import { trees } from './list/trees.js';
 import { verifying } from './list/verifying.js';
 import type { Mutant } from './mutant.js';
@@ -22,6 +23,7 @@ export const mutants: readonly Mutant[] = [
   ...recovery,
   ...trees,
   ...saving,
+  ...tracking,
   ...verifying,
   ...collecting,
   ...copying,

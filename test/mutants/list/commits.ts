@@ -50,7 +50,7 @@ export const commits: readonly Mutant[] = [
     replace: `for (const { client, job, manifest } of encoded) {
       const summary = { ...manifest, forgotten: false, durableMs: 0 } as never;
       const info = infoOf(summary, manifest, job.tags);
-      post({ type: 'durable', client: client.id, ticket: job.ticket, info });
+      post({ type: 'durable', client: client.id, ticket: job.ticket, info, shares: [] });
     }
     await store.commit();
   } catch (error) {

@@ -11,7 +11,7 @@ export const saving: readonly Mutant[] = [
     name: 'base-kept-after-failure',
     breaks: 'after a failed save nothing is compared with it',
     file: 'writer/thread.ts',
-    find: `releaseBase(client);
+    find: `releaseBase(client, hooks);
       client.reset();
       // A save`,
     replace: `const { base } = client;
@@ -57,7 +57,7 @@ export const saving: readonly Mutant[] = [
     name: 'slot-lost-after-restore',
     breaks: 'after restoring another snapshot both slots are of use',
     file: 'writer/thread.ts',
-    find: `releaseBase(client);
+    find: `releaseBase(client, hooks);
     client.durableLineage = snapshot;`,
     replace: 'client.durableLineage = snapshot;',
     tests: ['api/slots'],
@@ -74,15 +74,15 @@ export const saving: readonly Mutant[] = [
     name: 'slot-released-before-comparison',
     breaks: 'a slot is given back after the comparison with it',
     file: 'writer/saver.ts',
-    find: 'const { base } = client;\n  const changed',
-    replace: 'const { base } = client;\n  if (base) hooks.released(client, base.slot);\n  const changed',
+    find: 'const changed = changedChunks(',
+    replace: 'if (client.base) hooks.released(client, client.base.slot);\n  const changed = changedChunks(',
     tests: ['api/slots'],
   },
   {
     name: 'released-slot-compared-with',
     breaks: 'a slot that was given back is compared with no more',
     file: 'writer/thread.ts',
-    find: 'if (!hold) releaseBase(client);',
+    find: 'if (!hold) releaseBase(client, hooks);',
     replace: 'if (!hold) hooks.released(client, job.slot);',
     tests: [PRESSURE],
   },
@@ -113,9 +113,11 @@ export const saving: readonly Mutant[] = [
   {
     name: 'changed-chunks-of-wrong-region',
     breaks: 'a region is compared with itself',
-    file: 'writer/saver.ts',
-    find: 'const previous = base?.regions.get(name);',
-    replace: 'const previous = base?.regions.get(name) ?? [...(base?.regions.values() ?? [])].at(-1);',
+    file: 'writer/changes.ts',
+    find: `const previous = client.base?.regions.get(name);
+    if (!previous) return undefined;`,
+    replace: `const previous = [...(client.base?.regions.values() ?? [])].at(name === '' ? 0 : -1);
+    if (!previous) return undefined;`,
     tests: ['api/slots'],
   },
   {
@@ -150,7 +152,7 @@ export const saving: readonly Mutant[] = [
     find: `if (save.onBusy === 'skip') {
         save.skipped();`,
     replace: `if (save.onBusy === 'skip') {
-        save.captured(0);`,
+        save.captured(0, {} as never);`,
     tests: [PRESSURE],
   },
   {

@@ -1,0 +1,72 @@
+/** Filling a slot in pieces leaves in it what filling it whole would, however its memory is cut into segments. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CapturedRegion } from '../../src/writer/captured.js';
+import type { PlacedRegion } from '../../src/writer/protocol.js';
+import type { Ranges } from '../../src/writer/ranges.js';
+import { type LiveRegion, Slot } from '../../src/writer/slot.js';
+import { replayable, seeds } from '../support/budget.js';
+import { Random } from '../support/random.js';
+
+const MiB = 1 << 20;
+const SKELETON = new Uint8Array(10);
+
+function regionsOf(...pieces: Uint8Array[]): LiveRegion[] {
+  return pieces.map((bytes, index) => ({ path: `r${index}`, kind: 'bytes', bytes }));
+}
+
+function contentOf(slot: Slot, position: number): Buffer {
+  const { extents, byteLength } = slot.layout.regions[position] as PlacedRegion;
+  const captured = new CapturedRegion(
+    slot.segments.map((segment) => Buffer.from(segment)),
+    extents,
+    byteLength,
+  );
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < byteLength; at += MiB)
+    pieces.push(captured.slice(at, Math.min(at + MiB, byteLength)));
+  return Buffer.concat(pieces);
+}
+
+/** Ranges of at most two MiB, in order and apart. */
+function someRanges(random: Random, length: number): number[] {
+  const ranges: number[] = [];
+  for (let at = random.below(MiB); at < length; at += 1 + random.below(MiB)) {
+    const end = Math.min(length, at + 1 + random.below(random.pick([10, 2 * MiB])));
+    ranges.push(at, end);
+    at = end;
+  }
+  return ranges;
+}
+
+test('law: pieces that are copied into a slot come where the whole would have come', async () => {
+  let cut = 0;
+  for (const seed of seeds(15)) {
+    await replayable(seed, 'pieces of regions', () => {
+      const random = new Random(seed);
+      const slot = new Slot();
+      let states: Uint8Array[] = [];
+      // A slot that grows is made of several segments, and what lies in it of several extents.
+      for (const most of [1, 3, 6]) {
+        states = [0, 1].map(() => new Uint8Array(random.between(1, most * MiB)).fill(1));
+        if (!slot.fits(SKELETON.length, regionsOf(...states)))
+          slot.arrange(SKELETON.length, regionsOf(...states));
+      }
+      slot.fill(SKELETON, regionsOf(...states));
+      cut += slot.layout.regions.filter(({ extents }) => extents.length > 1).length;
+      const expected = states.map((bytes) => Buffer.from(bytes));
+      const pieces: (Ranges | undefined)[] = states.map((bytes, position) => {
+        bytes.fill(2);
+        const ranges = random.chance(0.1) ? undefined : someRanges(random, bytes.length);
+        const copy = expected[position] as Buffer;
+        for (let at = 0; ranges && at < ranges.length; at += 2) copy.fill(2, ranges[at], ranges[at + 1]);
+        if (!ranges) copy.fill(2);
+        return ranges;
+      });
+      slot.fill(SKELETON, regionsOf(...states), pieces);
+      for (const [position, bytes] of expected.entries()) assert.ok(contentOf(slot, position).equals(bytes));
+    });
+  }
+  if (process.env.HOLDFAST_SEED === undefined) assert.ok(cut > 5, 'regions of several extents were met');
+});
