@@ -29,6 +29,8 @@ export type { ProofRun, ProveOptions } from './api/prove/options.js';
 export type { Proof, ProofStep } from './api/prove/prove.js';
 export { type IntegerArray, Random, type RandomState } from './api/random.js';
 export type { RestoreOptions } from './api/reading.js';
+export type { ReplayOptions, ReplayProgress } from './api/replay/options.js';
+export type { Replay, ReplayedInterval } from './api/replay/replay.js';
 export { Snap } from './api/snap.js';
 export type { SaveTicket } from './api/ticket.js';
 export { SnapError, type SnapErrorCode } from './base/errors.js';

@@ -64,6 +64,8 @@ import type { Proof } from './prove/prove.js';
 import { Proving } from './prove/proving.js';
 import { Random } from './random.js';
 import { noneIntact, perhapsLost, type RestoreOptions, readState } from './reading.js';
+import type { ReplayOptions } from './replay/options.js';
+import type { Replay } from './replay/replay.js';
 import { type SaveTicket, Ticket } from './ticket.js';
 
 /** How long a loop may go without turning the event loop before a save turns it. */
@@ -177,6 +179,22 @@ export class Snap {
   static async copy(from: string, to: string, options: CopyOptions = {}): Promise<CopyReport> {
     const { copyStore } = await import('./copy.js');
     return copyStore(from, to, options);
+  }
+
+  /**
+   * Computes the intervals between snapshots of a run anew, with a reference of the steps, and compares where each ends:
+   * in parallel, because each begins from its own snapshot. The store is only read, so this works beside a run.
+   *
+   * @example
+   * const { intervals } = await Snap.replay('./checkpoints', { from: { step: 0 }, reference: './reference.mjs', run: 'heat' });
+   * intervals.filter(({ same }) => !same); // those that disagree, with their first difference, or failed
+   *
+   * @throws SnapError SNAP_NOT_FOUND (also where `to` did not come of `from`), SNAP_AMBIGUOUS, SNAP_PROGRAM (a snapshot
+   *   without a step); AbortError. What goes wrong with an interval is told in that interval
+   */
+  static async replay(directory: string, options: ReplayOptions): Promise<Replay> {
+    const { replay } = await import('./replay/replay.js');
+    return replay(directory, options);
   }
 
   private constructor(

@@ -11,6 +11,7 @@ import { addGc } from './commands/gc.js';
 import { addLs } from './commands/ls.js';
 import { addProve } from './commands/prove.js';
 import { addRepair } from './commands/repair.js';
+import { addReplay } from './commands/replay.js';
 import { addRestore } from './commands/restore.js';
 import { addShow } from './commands/show.js';
 import { addStats } from './commands/stats.js';
@@ -53,6 +54,7 @@ const ADDITIONS = [
   addRepair,
   addCopy,
   addProve,
+  addReplay,
   addWatch,
   addCheckpoint,
   addTorture,

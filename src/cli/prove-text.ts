@@ -29,7 +29,7 @@ function headline({ divergence, restartedAt, against, compared }: Proof): string
   const kind = compared.some(({ tolerated }) => tolerated > 0)
     ? 'the same within the tolerance'
     : 'identical';
-  const other = against === 'run' ? 'the run computed' : 'it computes without that';
+  const other = against === 'run' ? 'the run computed' : 'it computes when it runs on';
   return `${kind}: ${again} computes what ${other}`;
 }
 
@@ -50,6 +50,18 @@ function stepRows(compared: readonly ProofStep[]): string[][] {
       ...(presumed ? ['presumed to be of the same line'] : []),
     ].join(', '),
   ]);
+}
+
+/** `u[512] is 1.25, and 1.5 in the run; 3 elements of 2 regions differ`. */
+export function differenceInShort(divergence: Divergence): string {
+  const { regions, values, moreValues } = divergence.diff;
+  const elements = regions.reduce((sum, { content }) => sum + (content?.changed ?? 0), 0);
+  const parts = [
+    ...(elements > 1 ? [`${elements} elements of ${count(regions.length, 'region')}`] : []),
+    ...(values.length + moreValues > 1 ? [count(values.length + moreValues, 'value')] : []),
+  ];
+  const all = parts.length > 0 ? `; ${parts.join(' and ')} differ` : '';
+  return `${firstDifference(divergence, 'in the run')}${all}`;
 }
 
 /** What helps to understand a difference. */

@@ -67,7 +67,7 @@ test('one that does not differ: status 0, and what it printed on stderr', () => 
   ];
   const { status, stdout, stderr } = prove(['prove', 'latest', '--steps', '20'], program);
   assert.deepEqual(rows({ stdout } as Ended), [
-    ['identical: begun again at step 60, the program computes what it computes without that'],
+    ['identical: begun again at step 60, the program computes what it computes when it runs on'],
     [''],
     ['step', 'snapshot', 'state'],
     ['', '80', '-', 'same'],

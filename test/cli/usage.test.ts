@@ -19,6 +19,7 @@ const COMMANDS = [
   'repair',
   'copy',
   'prove',
+  'replay',
   'watch',
   'checkpoint',
   'torture',

@@ -8,7 +8,7 @@ test('the public names', () => {
   const own = (object: object) => Object.getOwnPropertyNames(object).sort();
   assert.deepEqual(
     own(holdfast.Snap).filter((name) => !['length', 'name', 'prototype'].includes(name)),
-    ['className', 'copy', 'decode', 'encode', 'migrate', 'open', 'repair', 'version'],
+    ['className', 'copy', 'decode', 'encode', 'migrate', 'open', 'repair', 'replay', 'version'],
   );
   assert.deepEqual(own(holdfast.Snap.prototype), [
     'close',

@@ -7,6 +7,7 @@ import { copying } from './list/copying.js';
 import { lengths } from './list/lengths.js';
 import { looping } from './list/looping.js';
 import { opening } from './list/opening.js';
+import { proving } from './list/proving.js';
 import { random } from './list/random.js';
 import { recovery } from './list/recovery.js';
 import { saving } from './list/saving.js';
@@ -29,4 +30,5 @@ export const mutants: readonly Mutant[] = [
   ...copying,
   ...looping,
   ...random,
+  ...proving,
 ];

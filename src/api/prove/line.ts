@@ -1,5 +1,5 @@
 /**
- * Which snapshots a run made after one of its snapshots, on the way to its newest.
+ * Which snapshots a run made after one of its snapshots, on the way to its newest or to another one.
  *
  * They are found by their parents. Where a retention policy has removed snapshots between, nobody can tell what a later
  * one was computed from: it is presumed to be of the same line, unless its parents say otherwise.
@@ -24,21 +24,46 @@ export function hasStep(info: SnapshotInfo): info is StepInfo {
 /** Where a snapshot comes from: that one, an unknown, or something else. */
 type Origin = 'line' | 'gone' | 'other';
 
-/** `newest`: the snapshots of a store, forgotten ones too, the newest first, as `historyOf` takes them. */
+/**
+ * What `from` led to: by the line to the newest snapshot of the run that came of it.
+ *
+ * @param newest the snapshots of a store, forgotten ones too, the newest first, as `historyOf` takes them
+ */
 export function lineAfter(from: StepInfo, newest: readonly SnapshotInfo[]): Line {
+  const { ofRun, byId, origin } = survey(from, newest);
+  const newestOf = (wanted: Origin) => ofRun.find((info) => !info.forgotten && origin(info) === wanted);
+  const known = pathTo(newestOf('line'), from, byId);
+  const last = known.at(-1) ?? from;
+  const presumed = pathTo(newestOf('gone'), from, byId).filter(({ step }) => step > last.step);
+  return { snapshots: [...known, ...presumed], presumed: new Set(presumed.map(({ id }) => id)) };
+}
+
+/** What lies between two snapshots of a run, the later one included; undefined where that did not come of the first. */
+export function lineBetween(from: StepInfo, to: StepInfo, newest: readonly SnapshotInfo[]): Line | undefined {
+  const { ofRun, byId, origin } = survey(from, newest);
+  const end = ofRun.find(({ id }) => id === to.id);
+  if (!end || origin(end) === 'other') return undefined;
+  const path = pathTo(end, from, byId);
+  if (origin(end) === 'line') return { snapshots: path, presumed: new Set() };
+  const first = path[0] ?? to;
+  const newestKnown = ofRun.find((info) => !info.forgotten && origin(info) === 'line');
+  const known = pathTo(newestKnown, from, byId).filter(({ step }) => step < first.step);
+  return { snapshots: [...known, ...path], presumed: new Set(path.map(({ id }) => id)) };
+}
+
+/** What came after `from` in its run, and where each of that comes from. */
+function survey(from: StepInfo, newest: readonly SnapshotInfo[]) {
   const byId = new Map(newest.map((info) => [info.id, info]));
   const end = newest.findIndex(({ id }) => id === from.id);
   const later = newest.slice(0, Math.max(0, end));
   // Nothing that is older than a snapshot was computed from it.
   const origins = new Map<string, Origin>(newest.slice(later.length).map(({ id }) => [id, 'other']));
   origins.set(from.id, 'line');
-  const ofRun = later.filter(({ run }) => run === from.run);
-  const newestOf = (wanted: Origin) =>
-    ofRun.find((info) => !info.forgotten && originOf(info, byId, origins) === wanted);
-  const known = pathTo(newestOf('line'), from, byId);
-  const last = known.at(-1) ?? from;
-  const presumed = pathTo(newestOf('gone'), from, byId).filter(({ step }) => step > last.step);
-  return { snapshots: [...known, ...presumed], presumed: new Set(presumed.map(({ id }) => id)) };
+  return {
+    ofRun: later.filter(({ run }) => run === from.run),
+    byId,
+    origin: (info: SnapshotInfo) => originOf(info, byId, origins),
+  };
 }
 
 /** Of a listing of the newest first as much as `lineAfter` needs: of very many snapshots those after `from`. */

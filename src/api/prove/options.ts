@@ -84,7 +84,7 @@ export function checkProve(options: ProveOptions): CheckedProve {
   const { cwd, signal, onRun, onOutput } = options;
   return {
     ref,
-    program: { command: program, args, cwd },
+    program: { command: program, args, cwd, name: [program, ...args].join(' ') },
     steps,
     tolerance: checkTolerance(tolerance),
     limit,

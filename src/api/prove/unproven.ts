@@ -15,7 +15,7 @@ interface Task {
 export function begunAnew({ program }: Pick<Task, 'program'>, step: number): SnapError {
   return new SnapError(
     'SNAP_PROGRAM',
-    `${commandOf(program)} saved step ${step} without having begun from the snapshot: ` +
+    `${program.name} saved step ${step} without having begun from the snapshot: ` +
       'let it begin with snap.resume, snap.restore or snap.loop',
   );
 }
@@ -55,23 +55,19 @@ export function notTwice(end: RunEnd, task: Task, steps: number, saved: readonly
 }
 
 function reasonOf({ word, end }: RunEnd, { store, from, program }: Task, wanted: string): string {
-  const command = commandOf(program);
+  const { name } = program;
   if (word?.said === 'passed') {
     return (
-      `${command} was saved at step ${word.step} and not at step ${word.missed}, where the run was: ` +
+      `${name} was saved at step ${word.step} and not at step ${word.missed}, where the run was: ` +
       'let it save by steps and not by time, or use snap.loop, which a proof tells when to save'
     );
   }
-  const ended = `${command} ended ${howEnded(end)}`;
+  const ended = `${name} ended ${howEnded(end)}`;
   if (!word) return `${ended} without opening the store ${store}`;
   if (word.said === 'opened' && !word.runs.includes(from.run)) {
     return `${ended} and opened run ${word.runs.join(', ')} only, where the snapshot is of run ${from.run}`;
   }
   return `${ended} before it was saved ${wanted}`;
-}
-
-function commandOf({ command, args }: Program): string {
-  return [command, ...args].join(' ');
 }
 
 function howEnded(end: RunEnd['end']): string {

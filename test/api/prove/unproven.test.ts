@@ -10,7 +10,7 @@ import { notReached, notTwice } from '../../../src/api/prove/unproven.js';
 const task = {
   store: '/data/checkpoints',
   from: { id: 'e3d7', run: 'heat', step: 100 } as StepInfo,
-  program: { command: 'node', args: ['heat.js'], cwd: undefined },
+  program: { command: 'node', args: ['heat.js'], cwd: undefined, name: 'node heat.js' },
 };
 const opened: Word = { said: 'opened', runs: ['heat'] };
 
