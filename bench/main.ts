@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const BENCHES = ['stall', 'incremental', 'commit', 'loop', 'restore', 'micro', 'gc', 'scale'];
+const BENCHES = ['stall', 'incremental', 'commit', 'loop', 'restore', 'micro', 'filters', 'gc', 'scale'];
 /** Run only when they are named. */
 const LONG: readonly string[] = ['gc', 'scale'];
 

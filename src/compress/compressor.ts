@@ -19,6 +19,8 @@ export interface Compressor {
 
 /** Speed is what level 1 is for: the disk should be the limit, not the CPU. */
 export const DEFAULT_LEVEL = 1;
+/** For filtered numbers: twice as fast as level 1, and no larger. */
+export const FASTEST_LEVEL = -1;
 
 interface AddonContext {
   setParameter(parameter: number, value: number): void;
@@ -34,7 +36,7 @@ interface Addon {
 interface NodeZstd {
   zstdCompressSync?(source: Uint8Array, options: object): Buffer;
   zstdDecompressSync?(source: Uint8Array, options: object): Buffer;
-  constants: { ZSTD_c_compressionLevel?: number };
+  constants: { ZSTD_c_compressionLevel?: number; ZSTD_c_targetLength?: number };
 }
 
 /** One per level and thread: zstd's contexts take megabytes that the garbage collector knows nothing of. */
@@ -93,9 +95,12 @@ export function fromAddon(level: number): Compressor | undefined {
 
 export function fromNode(level: number): Compressor | undefined {
   const { zstdCompressSync, zstdDecompressSync, constants } = zlib as unknown as NodeZstd;
-  const levelParameter = constants.ZSTD_c_compressionLevel;
-  if (!zstdCompressSync || !zstdDecompressSync || levelParameter === undefined) return undefined;
-  const options = { params: { [levelParameter]: level } };
+  const { ZSTD_c_compressionLevel: levelParameter, ZSTD_c_targetLength: hasteParameter } = constants;
+  if (!zstdCompressSync || !zstdDecompressSync) return undefined;
+  if (levelParameter === undefined || hasteParameter === undefined) return undefined;
+  // Node takes -1 for "not set". What level -1 means is level 1 with this much haste.
+  const params = level < 0 ? { [levelParameter]: 1, [hasteParameter]: -level } : { [levelParameter]: level };
+  const options = { params };
   return {
     name: 'node:zlib',
     compress(source, target) {

@@ -24,17 +24,48 @@ export interface Descriptor {
   features: Record<StoreOperation, string[]>;
 }
 
-/** Features that this program knows. */
-const KNOWN_FEATURES: ReadonlySet<string> = new Set(['patch']);
+/**
+ * Features that this program knows, and for what each has to be known.
+ *
+ *   patch    pages stored as patches
+ *   shuffle  filters for numbers
+ */
+const FEATURES = {
+  patch: ['read', 'gc'],
+  shuffle: ['read'],
+} as const satisfies Record<string, readonly StoreOperation[]>;
 
-export function newDescriptor(uuid: string, createdAt: number): Descriptor {
-  return {
+export type Feature = keyof typeof FEATURES;
+
+export const ALL_FEATURES = Object.keys(FEATURES) as Feature[];
+
+/** A new store has what every version writes; what others may not know is added when it is first written. */
+export function newDescriptor(
+  uuid: string,
+  createdAt: number,
+  features: readonly Feature[] = ['patch'],
+): Descriptor {
+  const bare: Descriptor = {
     uuid,
     version: FORMAT_VERSION,
     createdAt,
     ids: 'plain',
-    features: { read: ['patch'], write: [], gc: ['patch'] },
+    features: { read: [], write: [], gc: [] },
   };
+  return features.reduce(withFeature, bare);
+}
+
+/** True where whoever reads the descriptor is told of a feature. */
+export function hasFeature(descriptor: Descriptor, feature: Feature): boolean {
+  return FEATURES[feature].every((operation) => descriptor.features[operation].includes(feature));
+}
+
+export function withFeature(descriptor: Descriptor, feature: Feature): Descriptor {
+  const features = { ...descriptor.features };
+  for (const operation of FEATURES[feature]) {
+    features[operation] = [...new Set([...features[operation], feature])];
+  }
+  return { ...descriptor, features };
 }
 
 export function encodeDescriptor(descriptor: Descriptor): Buffer {
@@ -78,7 +109,7 @@ export function decodeDescriptor(text: Buffer): Descriptor {
 
 /** Refuses an operation that needs a feature this program does not know. */
 export function checkFeatures(descriptor: Descriptor, operation: StoreOperation): void {
-  const unknown = descriptor.features[operation].filter((feature) => !KNOWN_FEATURES.has(feature));
+  const unknown = descriptor.features[operation].filter((feature) => !Object.hasOwn(FEATURES, feature));
   if (descriptor.ids !== 'plain') unknown.push(`ids: ${descriptor.ids}`);
   if (unknown.length === 0) return;
   throw new SnapError(

@@ -94,19 +94,18 @@ export function isContent(type: RecordType): boolean {
 export const Codec = { raw: 0, zstd: 1 } as const;
 export type Codec = (typeof Codec)[keyof typeof Codec];
 
-/**
- * What was done to the raw bytes before the codec. `patch` is the only one written today; the others have
- * their codes so that a store using them needs a feature in its descriptor, not another format.
- */
+/** What was done to the raw bytes before the codec. A store that holds others than `patch` says so in its descriptor. */
 export const Filter = {
   none: 0,
   /** Runs of bytes that replace those of a base record (flag `hasBase`); see patch.ts. */
   patch: 1,
+  // For numbers of 4 and 8 bytes; see number-filters.ts. Differences are from a base record.
   shuffle4: 2,
   shuffle8: 3,
-  /** Integer difference from a base record, then byte shuffle. */
   difference4: 4,
   difference8: 5,
+  delta4: 6,
+  delta8: 7,
 } as const;
 export type Filter = (typeof Filter)[keyof typeof Filter];
 
@@ -202,7 +201,9 @@ export function checkUnderstood(header: RecordHeader): void {
   const { codec, filter, flags } = header;
   const understood =
     (codec === Codec.raw || codec === Codec.zstd) &&
-    (filter === Filter.none || filter === Filter.patch) &&
+    filter <= Filter.delta8 &&
+    filter !== Filter.difference4 &&
+    filter !== Filter.difference8 &&
     (flags & ~KNOWN_FLAGS) === 0 &&
     (flags & RecordFlag.encrypted) === 0;
   if (!understood) {

@@ -112,11 +112,15 @@ export class Content {
   // ---- put ---------------------------------------------------------------------------------------
 
   /** Appends a chunk unless it is known. */
-  putChunk(raw: Buffer, id: ChunkId): Stored {
+  putChunk(raw: Buffer, id: ChunkId, wanted: Filter): Stored {
     if (this.knownChunk(id)) return { id, written: 0 };
-    const { codec, stored } = this.#encoding.encode(raw);
-    const { length: rawLength } = raw;
-    return this.#log.append({ ...PLAIN, type: RecordType.chunk, id, rawLength, codec, stored: [stored] });
+    const { codec, filter, stored } = this.#encoding.encode(raw, wanted);
+    const chunk = { type: RecordType.chunk, id, rawLength: raw.length };
+    return this.#log.append({ ...PLAIN, ...chunk, codec, filter, stored: [stored] });
+  }
+
+  sizeWith(filter: Filter, raw: Buffer): number {
+    return this.#encoding.sizeOf(raw, filter);
   }
 
   /** Appends a page unless it is known: as a patch of `base` where that is much smaller. */

@@ -1,6 +1,7 @@
 /** What every part of an open store stands on. */
 
 import type { Io } from '../io/io.js';
+import type { Features } from './features.js';
 import type { Layout } from './layout.js';
 import type { StoreWarning } from './options.js';
 import type { Packs } from './packs.js';
@@ -12,5 +13,6 @@ export interface StoreContext {
   readonly uuid: string;
   readonly readOnly: boolean;
   readonly packs: Packs;
+  readonly features: Features;
   warn(warning: StoreWarning): void;
 }

@@ -201,6 +201,7 @@ export class Log {
     const writer = this.#writer;
     invariant(writer, 'a put without begin');
     const { id, type, stored } = draft;
+    this.#context.features.require(draft.filter);
     const location = writer.append(draft);
     const content = isContent(type);
     if (content) this.#uncommitted.set(chunkKey(id), location);

@@ -4,6 +4,7 @@ import { isSnapError, SnapError } from '../base/errors.js';
 import { asChunkId, CHUNK_ID_BYTES, type ChunkId } from '../base/ids.js';
 import { chunkIdOf } from '../chunker/ids.js';
 import type { Encoding } from '../compress/encoding.js';
+import { takesBase } from '../format/number-filters.js';
 import type { Location } from '../format/pack.js';
 import { applyPatch } from '../format/patch.js';
 import { checkUnderstood, Filter, MAX_RECORD_BYTES, RecordFlag, RecordType } from '../format/record.js';
@@ -125,7 +126,7 @@ export class RecordReader {
     const stored = this.#packs.readStored(location, id, false);
     checkUnderstood({ ...location, sequence: 0, writer: EMPTY, id, check: EMPTY });
     if (location.filter !== Filter.patch) {
-      this.#encoding.decode(location.codec, stored, target);
+      this.#encoding.decode(location.codec, location.filter, stored, target);
       return stored;
     }
     // Reading the base takes the place of what was read last.
@@ -143,9 +144,9 @@ export class RecordReader {
     }
     const baseId = asChunkId(stored.subarray(0, CHUNK_ID_BYTES));
     const base = this.#find(baseId);
-    if (base.filter !== Filter.none) throw damaged(pack, offset, 'the base of a patch is a patch');
+    if (takesBase(base.filter)) throw damaged(pack, offset, 'the base of a patch is a patch');
     const patch = Buffer.allocUnsafe(Math.min(stored.readUInt32LE(CHUNK_ID_BYTES), location.rawLength * 2));
-    this.#encoding.decode(location.codec, stored.subarray(patchStart), patch);
+    this.#encoding.decode(location.codec, Filter.none, stored.subarray(patchStart), patch);
     const baseBytes = this.read(baseId);
     applyPatch(baseBytes, patch, location.rawLength).copy(target);
   }

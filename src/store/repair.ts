@@ -16,7 +16,7 @@ import { join, relative } from 'node:path';
 import { throwIfAborted } from '../base/abort.js';
 import { isSnapError, SnapError } from '../base/errors.js';
 import type { SnapshotId } from '../base/ids.js';
-import { type Descriptor, newDescriptor } from '../format/descriptor.js';
+import { ALL_FEATURES, type Descriptor, newDescriptor } from '../format/descriptor.js';
 import { decodePackHeader, type PackHeader } from '../format/pack.js';
 import { RecordType } from '../format/record.js';
 import type { Io } from '../io/io.js';
@@ -285,7 +285,8 @@ function restoreDescriptor(io: Io, layout: Layout): boolean {
       const message = `no pack in ${layout.packs} tells which store it belongs to`;
       throw new SnapError('SNAP_NOT_FOUND', message, { path: layout.packs });
     }
-    writeDescriptor(io, layout, newDescriptor(header.store.toString('hex'), header.time));
+    // Which features the packs use is not known: they may use any.
+    writeDescriptor(io, layout, newDescriptor(header.store.toString('hex'), header.time, ALL_FEATURES));
     return true;
   } finally {
     packs.close();

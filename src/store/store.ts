@@ -44,7 +44,6 @@ export type { OpenProgress, StoreOptions, StoreWarning };
 
 export class Store {
   readonly directory: string;
-  readonly descriptor: Descriptor;
   readonly readOnly: boolean;
   /** What takes packs and snapshots out of the store: for gc and repair. */
   readonly removal: Removal;
@@ -72,9 +71,8 @@ export class Store {
   }
 
   private constructor(options: StoreOptions, layout: Layout, { descriptor, lock }: Entered) {
-    const parts = putTogether(options, layout, descriptor.uuid);
+    const parts = putTogether(options, layout, descriptor);
     this.directory = layout.root;
-    this.descriptor = descriptor;
     this.readOnly = options.readOnly;
     this.removal = new Removal(this, parts);
     this.#context = parts.context;
@@ -84,6 +82,10 @@ export class Store {
     this.#content = parts.content;
     this.#opening = new Opening(parts);
     this.#lock = lock;
+  }
+
+  get descriptor(): Descriptor {
+    return this.#context.features.descriptor;
   }
 
   // ---- snapshots ---------------------------------------------------------------------------------
@@ -247,8 +249,13 @@ export class Store {
   }
 
   /** Appends a chunk unless it is known. The id may be given where the caller has it already. */
-  putChunk(raw: Buffer, id: ChunkId = chunkIdOf(raw)): Stored {
-    return this.#content.putChunk(raw, id);
+  putChunk(raw: Buffer, id: ChunkId = chunkIdOf(raw), filter: Filter = Filter.none): Stored {
+    return this.#content.putChunk(raw, id, filter);
+  }
+
+  /** How many bytes a chunk takes when it is stored with a filter. */
+  sizeWith(filter: Filter, raw: Buffer): number {
+    return this.#content.sizeWith(filter, raw);
   }
 
   /** Appends a page unless it is known: as a patch of `base` where that is much smaller. */

@@ -8,6 +8,7 @@
 import type { SnapshotId } from '../base/ids.js';
 import type { RegionKind } from '../format/kinds.js';
 import type { RegionEntry } from '../format/manifest.js';
+import type { FilterChoice } from '../store/filter-choice.js';
 import type { RegionTree } from '../store/region-tree.js';
 import { CapturedRegion } from './captured.js';
 import type { Keeper } from './keeper.js';
@@ -40,6 +41,8 @@ export class Client {
   durableLineage: SnapshotId | null | undefined;
   base: Base | undefined;
   trees: Map<string, RegionTree> | undefined;
+  /** Which filters suit its regions; a failure does not change that. */
+  choices: ReadonlyMap<string, FilterChoice> = new Map();
   /** How much damage the store had seen when they were made. */
   damageSeen = 0;
   /** The regions of the snapshot that was read last; memory that is wanted elsewhere takes them away. */

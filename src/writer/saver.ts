@@ -16,6 +16,7 @@ import {
   type RegionEntry,
 } from '../format/manifest.js';
 import type { Tree } from '../format/tree.js';
+import { FilterChoice } from '../store/filter-choice.js';
 import { readRegionTable } from '../store/manifests.js';
 import { RegionTree } from '../store/region-tree.js';
 import type { Store } from '../store/store.js';
@@ -55,17 +56,21 @@ export async function save(store: Store, client: Client, job: SaveJob, hooks: Sa
   const { base: trees, parent } = await lineageOf(store, client);
   const written = { changed: 0, stored: 0 };
   const kept = new Map<string, RegionTree>();
+  const choices = new Map<string, FilterChoice>();
   const roots: Tree[] = [];
   for (const [position, region] of captured.entries()) {
     const previous = previousTree(region, trees);
     const tree = previous ?? new RegionTree(chunkBytesFor(region.kind));
     kept.set(region.name, tree);
+    const choice = client.choices.get(region.name) ?? new FilterChoice(region.kind);
+    choices.set(region.name, choice);
     const changedBefore = written.changed;
     await putChunks(
       store,
       tree,
       region,
       isTrusted && previous ? changed[position] : undefined,
+      choice,
       written,
       hooks,
     );
@@ -100,6 +105,7 @@ export async function save(store: Store, client: Client, job: SaveJob, hooks: Sa
   client.lineage = job.id;
   client.damageSeen = damageSeen;
   client.trees = kept;
+  client.choices = choices;
   client.base = { slot: job.slot, regions: new Map(captured.map(({ name, bytes }) => [name, bytes])) };
   return { manifest, shares };
 }
@@ -159,6 +165,7 @@ async function putChunks(
   tree: RegionTree,
   region: NamedRegion,
   changed: ChunkList | undefined,
+  choice: FilterChoice,
   written: { changed: number; stored: number },
   hooks: SaverHooks,
 ): Promise<void> {
@@ -166,16 +173,22 @@ async function putChunks(
   const { chunkBytes } = tree;
   tree.resize(bytes.byteLength);
   const count = changed?.length ?? Math.ceil(bytes.byteLength / chunkBytes);
-  for (let position = 0; position < count; position++) {
-    const index = changed ? (changed[position] as number) : position;
+  const indexOf = (position: number) => (changed ? (changed[position] as number) : position);
+  const chunk = (index: number) => {
     const start = index * chunkBytes;
-    const raw = bytes.slice(start, Math.min(start + chunkBytes, bytes.byteLength));
+    return bytes.slice(start, Math.min(start + chunkBytes, bytes.byteLength));
+  };
+  const samples = choice.samples(count).map((position) => chunk(indexOf(position)));
+  if (samples.length > 0) choice.learn(samples, (raw, filter) => store.sizeWith(filter, raw));
+  for (let position = 0; position < count; position++) {
+    const index = indexOf(position);
+    const raw = chunk(index);
     const id = chunkIdOf(raw);
     if (tree.has(index, id) && (changed || store.known(id))) continue;
     const room = store.makeRoom(raw.length);
     if (room) await room;
     written.changed += raw.length;
-    written.stored += store.putChunk(raw, id).written;
+    written.stored += store.putChunk(raw, id, choice.alone).written;
     tree.set(index, id);
     const pause = hooks.breathe();
     if (pause) await pause;

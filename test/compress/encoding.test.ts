@@ -7,26 +7,49 @@ import { isSnapError } from '../../src/base/errors.js';
 import {
   type Compressor,
   checkLevel,
+  FASTEST_LEVEL,
   findCompressor,
   fromAddon,
   fromNode,
 } from '../../src/compress/compressor.js';
 import { Encoding } from '../../src/compress/encoding.js';
-import { Codec } from '../../src/format/record.js';
+import { Filters, makeKernels } from '../../src/compress/filters.js';
+import {
+  MAX_FILTERED_BYTES,
+  type NumberFilter,
+  numberFilter,
+  takesBase,
+} from '../../src/format/number-filters.js';
+import { Codec, Filter } from '../../src/format/record.js';
 import { budget } from '../support/budget.js';
 import { fuzz } from '../support/fuzz.js';
 import { Random } from '../support/random.js';
 
 const random = new Random(1);
-const available = [fromAddon(1), fromNode(1)].filter((compressor) => compressor !== undefined);
+const LEVELS = [FASTEST_LEVEL, 1, 9];
+const available = LEVELS.flatMap((level) => [fromAddon(level), fromNode(level)]).filter(
+  (compressor) => compressor !== undefined,
+);
 
-function roundTrip(encoding: Encoding, raw: Buffer): Codec {
-  const { codec, stored } = encoding.encode(raw);
+function roundTrip(encoding: Encoding, raw: Buffer, wanted: Filter = Filter.none, base?: Buffer): Codec {
+  const { codec, filter, stored } = encoding.encode(raw, wanted, base);
   const target = Buffer.alloc(raw.length, 0xee);
-  encoding.decode(codec, Buffer.from(stored), target);
+  encoding.decode(codec, filter, Buffer.from(stored), target, takesBase(filter) ? base : undefined);
   assert.ok(target.equals(raw));
-  if (codec !== Codec.raw) assert.ok(stored.length < raw.length);
+  assert.equal(filter, codec === Codec.raw ? Filter.none : wanted);
+  if (codec !== Codec.raw) {
+    assert.ok(stored.length < raw.length);
+    assert.equal(stored.length, encoding.sizeOf(raw, wanted, base));
+  }
   return codec;
+}
+
+const FOR_NUMBERS = Object.values(Filter).filter((filter) => numberFilter(filter));
+
+/** Numbers that look like a smooth field, and a few bytes more. */
+function smooth(length: number, phase = 0): Buffer {
+  const numbers = Float32Array.from({ length: length >> 2 }, (_, at) => 20 + Math.sin(at / 50 + phase));
+  return Buffer.concat([Buffer.from(numbers.buffer), random.bytes(length & 3)]);
 }
 
 const content = fc.oneof(
@@ -44,6 +67,22 @@ for (const level of [1, 3, 19]) {
     );
   });
 }
+
+test('numbers come back as they were, with every filter', () => {
+  const lengths = [64, 65, 127, 128, 1000, 4096, 4099];
+  for (const make of [() => findCompressor(FASTEST_LEVEL), () => findCompressor(9)]) {
+    const encoding = new Encoding(findCompressor(1), true, make());
+    for (const filter of FOR_NUMBERS) {
+      for (const length of lengths) {
+        const base = takesBase(filter) ? smooth(length, 0.001) : undefined;
+        const codec = roundTrip(encoding, smooth(length), filter, base);
+        if (available.length > 0 && length > 1000) assert.equal(codec, Codec.zstd);
+        const noise = takesBase(filter) ? random.bytes(length) : undefined;
+        roundTrip(encoding, random.bytes(length), filter, noise);
+      }
+    }
+  }
+});
 
 test('what does not compress, is tiny, or is not to be compressed is stored raw', () => {
   const encoding = new Encoding(findCompressor(1), true);
@@ -111,10 +150,43 @@ test('a compressor that errs costs space, never data', () => {
   assert.equal(roundTrip(new Encoding(failing, true), Buffer.alloc(4096)), Codec.raw);
 });
 
+test('a filter that errs costs space, never data', () => {
+  class Lying extends Filters {
+    override filter(filter: NumberFilter, raw: Buffer, base: Buffer | undefined): Buffer {
+      const planes = super.filter(filter, raw, base);
+      planes[17] = (planes[17] as number) ^ 1;
+      return planes;
+    }
+  }
+  const encoding = new Encoding(findCompressor(1), true, findCompressor(1), new Lying(makeKernels()));
+  for (const filter of FOR_NUMBERS) {
+    const base = takesBase(filter) ? smooth(4096, 0.1) : undefined;
+    const raw = smooth(4096);
+    const { codec, filter: used, stored } = encoding.encode(raw, filter, base);
+    assert.ok(codec === Codec.raw && used === Filter.none && stored.equals(raw));
+  }
+});
+
+test('a filtered record that is too long, or has a base of another length, is refused', () => {
+  const encoding = new Encoding(findCompressor(1), true);
+  const corrupt = (error: unknown) => isSnapError(error, 'SNAP_CORRUPT');
+  const long = Buffer.alloc(MAX_FILTERED_BYTES + 1);
+  for (const filter of FOR_NUMBERS) {
+    const base = takesBase(filter) ? long : undefined;
+    assert.throws(() => encoding.decode(Codec.raw, filter, long, Buffer.alloc(long.length), base), corrupt);
+    assert.equal(encoding.encode(long, filter, base).filter, Filter.none);
+    if (!takesBase(filter)) continue;
+    for (const wrong of [undefined, Buffer.alloc(0), Buffer.alloc(99), Buffer.alloc(101)]) {
+      const stored = Buffer.alloc(100);
+      assert.throws(() => encoding.decode(Codec.raw, filter, stored, Buffer.alloc(100), wrong), corrupt);
+    }
+  }
+});
+
 test('raw bytes of a wrong length are refused', () => {
   const encoding = new Encoding(findCompressor(1), true);
   assert.throws(
-    () => encoding.decode(Codec.raw, Buffer.alloc(5), Buffer.alloc(6)),
+    () => encoding.decode(Codec.raw, Filter.none, Buffer.alloc(5), Buffer.alloc(6)),
     (error) => isSnapError(error, 'SNAP_CORRUPT'),
   );
 });

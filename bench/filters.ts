@@ -1,0 +1,102 @@
+/**
+ * What each filter makes of physics: how much smaller the chunks of a region become, and how fast.
+ *
+ * States are those of real solvers, saved some steps apart; a filter with a base has the state saved before for one. Rates
+ * include the check after encoding. All of it in one thread, chunk by chunk, filters interleaved.
+ */
+
+import { DEFAULT_LEVEL, FASTEST_LEVEL, findCompressor } from '../src/compress/compressor.js';
+import { Encoding } from '../src/compress/encoding.js';
+import { filtersFor, numberFilter, takesBase, type Width } from '../src/format/number-filters.js';
+import { Filter } from '../src/format/record.js';
+import { allPhysics, type Floats, type Physics } from './support/physics.js';
+import { runBench } from './support/program.js';
+import { median } from './support/samples.js';
+import { CHUNK_BYTES } from './support/states.js';
+
+const ROUNDS = 7;
+
+interface Chunk {
+  raw: Buffer;
+  base: Buffer;
+}
+
+interface Figures {
+  storedBytes: number;
+  encodeMs: number[];
+  decodeMs: number[];
+}
+
+await runBench('filters', 'what filters make of the numbers of physics', async ({ samples, report }) => {
+  const encoding = new Encoding(findCompressor(DEFAULT_LEVEL), true, findCompressor(FASTEST_LEVEL));
+  const rows = [];
+  for (const physics of allPhysics()) {
+    const chunks = chunksOf(physics);
+    const bytes = chunks.reduce((sum, { raw }) => sum + raw.length, 0);
+    const width = Object.values(physics.state)[0]?.BYTES_PER_ELEMENT as Width;
+    const filters = [Filter.none, ...filtersFor(width, false), ...filtersFor(width, true)];
+    const figures = new Map(filters.map((filter) => [filter, newFigures()]));
+    for (let round = 0; round < (samples ?? ROUNDS); round++) {
+      for (const filter of filters) measure(encoding, chunks, filter, figures.get(filter) as Figures);
+    }
+    const row: Record<string, string> = { state: physics.name };
+    for (const [filter, { storedBytes, encodeMs, decodeMs }] of figures) {
+      const ratio = (bytes / storedBytes).toFixed(2);
+      row[nameOf(filter)] = `${ratio} @ ${rate(bytes, encodeMs)}, ${rate(bytes, decodeMs)}`;
+    }
+    rows.push(row);
+  }
+  report.section(
+    'Bytes of a chunk / bytes stored @ GB/s encoded and checked, GB/s decoded (medians)',
+    ['state', 'none', 'shuffle', 'delta', 'difference'].map((name) => ({ name })),
+    rows,
+    'none: zstd level 1; the others: filtered, zstd level -1. A difference is one from the state saved before.',
+  );
+});
+
+function newFigures(): Figures {
+  return { storedBytes: 0, encodeMs: [], decodeMs: [] };
+}
+
+function chunksOf(physics: Physics): Chunk[] {
+  const before = Object.values(physics.state).map((array) => Buffer.from(bytesOf(array)));
+  physics.advance();
+  return Object.values(physics.state).flatMap((array, index) => {
+    const bytes = bytesOf(array);
+    const base = before[index] as Buffer;
+    return Array.from({ length: Math.ceil(bytes.length / CHUNK_BYTES) }, (_, chunk) => {
+      const [start, end] = [chunk * CHUNK_BYTES, (chunk + 1) * CHUNK_BYTES];
+      return { raw: bytes.subarray(start, end), base: base.subarray(start, end) };
+    });
+  });
+}
+
+function bytesOf(array: Floats): Buffer {
+  return Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+}
+
+function measure(encoding: Encoding, chunks: readonly Chunk[], filter: Filter, figures: Figures): void {
+  const target = Buffer.alloc(CHUNK_BYTES);
+  let [stored, encodeMs, decodeMs] = [0, 0, 0];
+  for (const { raw, base } of chunks) {
+    const given = takesBase(filter) ? base : undefined;
+    const start = performance.now();
+    const encoded = encoding.encode(raw, filter, given);
+    const between = performance.now();
+    encoding.decode(encoded.codec, encoded.filter, encoded.stored, target.subarray(0, raw.length), given);
+    decodeMs += performance.now() - between;
+    encodeMs += between - start;
+    stored += encoded.stored.length;
+  }
+  figures.storedBytes = stored;
+  figures.encodeMs.push(encodeMs);
+  figures.decodeMs.push(decodeMs);
+}
+
+function rate(bytes: number, millis: readonly number[]): string {
+  return (bytes / median(millis) / 1e6).toFixed(1);
+}
+
+function nameOf(filter: Filter): string {
+  return numberFilter(filter)?.kind ?? 'none';
+}
