@@ -76,7 +76,7 @@ test('a store that is deleted in mid-run: every save says so, and the state is u
   const state = { n: 0, u: field(100_000) };
   const snap = await Snap.open(path);
   await snap.save(state, { durable: true });
-  rmSync(path, { recursive: true });
+  rmSync(path, { recursive: true, maxRetries: 5 });
   for (state.n = 1; state.n < 3; state.n++) {
     await assert.rejects(snap.save(state, { durable: true }), { code: 'SNAP_IO', message: /deleted/ });
   }

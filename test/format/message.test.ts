@@ -21,7 +21,7 @@ const leaves = fc.oneof(
   fc.integer(),
   fc.boolean(),
   fc.constantFrom(null, undefined, -0, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
-  fc.date({ noInvalidDate: false }),
+  fc.date({ noInvalidDate: true }),
 );
 const values = fc.letrec((tie) => ({
   value: fc.oneof(
@@ -40,6 +40,12 @@ test('every value comes back as it was', () => {
     }),
     runs,
   );
+});
+
+// Apart: Node 20 does not take two of them for equal.
+test('an invalid date stays one', () => {
+  const [back] = new FrameReader(LIMIT).push(encodeMessage(new Date(Number.NaN), LIMIT));
+  assert.ok(back instanceof Date && Number.isNaN(back.getTime()));
 });
 
 test('a key __proto__ is a key, and no prototype', () => {
