@@ -59,7 +59,7 @@ await runBench(
   async ({ folder, samples, sizes, report }) => {
     const bytes = sizes?.[0] ?? BYTES;
     const store = join(folder, 'store');
-    const snap = await Snap.open(store);
+    const snap = await Snap.open(store, { capture: 'copy' });
     const field = new SmoothField(bytes);
     await snap.prepare(field.state);
     const previous = Buffer.from(field.bytes);

@@ -6,7 +6,18 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const BENCHES = ['stall', 'incremental', 'commit', 'loop', 'restore', 'micro', 'filters', 'gc', 'scale'];
+const BENCHES = [
+  'stall',
+  'incremental',
+  'commit',
+  'loop',
+  'restore',
+  'track',
+  'micro',
+  'filters',
+  'gc',
+  'scale',
+];
 /** Run only when they are named. */
 const LONG: readonly string[] = ['gc', 'scale'];
 

@@ -92,7 +92,7 @@ function defaultSamples(bytes: number): number {
 }
 
 async function measureStall(folder: string, bytes: number, samples: number) {
-  const snap = await Snap.open(folder, { onBusy: 'wait' });
+  const snap = await Snap.open(folder, { onBusy: 'wait', capture: 'copy' });
   const field = new SmoothField(bytes);
   await snap.prepare(field.state);
   const target = new WarmTarget(bytes);
@@ -233,7 +233,7 @@ function measureFirst(folder: string, bytes: number) {
 async function measureIterations({ folder, report, sizes }: Context): Promise<void> {
   const bytes = 256 * MiB;
   if (sizes && !sizes.includes(bytes)) return;
-  const snap = await Snap.open(join(folder, 'iterations'), { onBusy: 'wait' });
+  const snap = await Snap.open(join(folder, 'iterations'), { onBusy: 'wait', capture: 'copy' });
   const field = new SmoothField(bytes);
   await snap.prepare(field.state);
   const compute = new SmallHeat();

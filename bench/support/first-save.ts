@@ -8,7 +8,7 @@ const [, , folder = '', bytes = ''] = process.argv;
 const LATER = 20;
 
 const field = new SmoothField(Number(bytes));
-const snap = await Snap.open(folder);
+const snap = await Snap.open(folder, { capture: 'copy' });
 await snap.prepare(field.state);
 await sleep(20);
 const stalls: number[] = [];

@@ -48,16 +48,16 @@ export class SmoothField {
     this.#compute(start, start + length);
   }
 
-  /** So many bytes in pieces of one chunk each, at random chunks. */
-  changeScattered(byteLength: number): void {
+  /** So many bytes in pieces of one chunk each, or of another length, at random multiples of it. */
+  changeScattered(byteLength: number, pieceBytes = CHUNK_BYTES): void {
     this.#begin();
-    const count = Math.round(byteLength / CHUNK_BYTES);
-    const total = this.bytes.length / CHUNK_BYTES;
+    const count = Math.round(byteLength / pieceBytes);
+    const total = this.bytes.length / pieceBytes;
     const places = new Set<number>();
     while (places.size < count) places.add(Math.floor(this.#random() * total));
     for (const place of places) {
-      const start = (place * CHUNK_BYTES) / 8;
-      this.#compute(start, start + CHUNK_BYTES / 8);
+      const start = (place * pieceBytes) / 8;
+      this.#compute(start, start + pieceBytes / 8);
     }
   }
 
