@@ -74,9 +74,9 @@ function isLast(word: Word | undefined): boolean {
   return word !== undefined && word.said !== 'opened';
 }
 
-function cannotStart({ name }: Program, cause: unknown): SnapError {
+function cannotStart({ command }: Program, cause: unknown): SnapError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new SnapError('SNAP_PROGRAM', `${name} cannot be started: ${reason}`, { cause });
+  return new SnapError('SNAP_PROGRAM', `${command} cannot be started: ${reason}`, { cause });
 }
 
 function lastWords(printed: Buffer): string {
