@@ -9,6 +9,7 @@ import { isSnapError } from '../base/errors.js';
 import { type ChunkId, chunkKey, type SnapshotId } from '../base/ids.js';
 import { MiB } from '../base/sizes.js';
 import { encodeManifest, type Manifest } from '../format/manifest.js';
+import { takesBase } from '../format/number-filters.js';
 import { Filter, recordBytes } from '../format/record.js';
 import type { PatchBase } from './content.js';
 import type { CopySource } from './copy-source.js';
@@ -68,8 +69,8 @@ export class StoreTarget implements CopyTarget {
     await this.#store.makeRoom(source.locate(id, byteLength).storedLength);
     const { location, stored, raw } = source.readStored(id);
     this.#store.begin();
-    if (location.filter === Filter.none) this.#store.putStored(id, location, stored);
-    else this.#store.putChunk(raw, id);
+    if (takesBase(location.filter)) this.#store.putChunk(raw, id);
+    else this.#store.putStored(id, location, stored);
   }
 
   putPage(id: ChunkId, raw: Buffer, source: CopySource): void {
