@@ -1,6 +1,6 @@
 /**
  * Buffers around 2^31 and 2^32 bytes, where lengths and offsets stop fitting 32 bits, saved and restored for real. Only
- * with HOLDFAST_SOAK set, because they take minutes and up to 14 GiB of memory; what is cheap of it runs always, in
+ * with HOLDFAST_SOAK=1 or more, because they take minutes and up to 14 GiB of memory; what is cheap of it runs always, in
  * test/store/limits.test.ts.
  */
 
@@ -10,6 +10,7 @@ import { type TestContext, test } from 'node:test';
 import { formatBytes, GiB, MiB } from '../../src/base/sizes.js';
 import { Snap } from '../../src/index.js';
 import { availableMemory } from '../../src/io/machine.js';
+import { skippedUnlessSoaking } from '../support/budget.js';
 import { storePath } from './support.js';
 
 // Node's types leave WebAssembly to those of browsers.
@@ -23,7 +24,7 @@ type Numbers = Uint8Array | Float64Array;
 
 /** What has to be there: the state, one slot, what is restored, and room. */
 function skipsFor(byteLength: number, copies: number): string | undefined {
-  if (process.env.HOLDFAST_SOAK === undefined) return 'only with HOLDFAST_SOAK set';
+  if (skippedUnlessSoaking) return skippedUnlessSoaking;
   if (byteLength > constants.MAX_LENGTH) return `a buffer here has at most ${constants.MAX_LENGTH} bytes`;
   const needed = copies * byteLength + GiB;
   if (availableMemory() >= needed) return undefined;

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Snap } from '../../src/index.js';
 import { assertSame } from '../state/same.js';
+import { skippedInBrief } from '../support/budget.js';
 import { EXAMPLES, lastState } from './list.js';
 import { runToItsEnd, scratchStore } from './running.js';
 
@@ -62,7 +63,9 @@ test('the factorial is the product of all factors', async () => {
   assert.deepEqual(state, { factor: 300n, product });
 });
 
-test('heat: each sine mode decays as it must, and nothing gets hotter than it was', async () => {
+test('heat: each sine mode decays as it must, and nothing gets hotter than it was', {
+  skip: skippedInBrief,
+}, async () => {
   const side = 100;
   const store = scratchStore();
   await runToItsEnd('heat-equation', store, [side, 4000]);
@@ -89,7 +92,9 @@ test('heat: each sine mode decays as it must, and nothing gets hotter than it wa
   for (const { state } of history) assert.ok(state.u.every((value) => value >= 0 && value <= 100));
 });
 
-test('lattice Boltzmann: mass stays, and the wake behind the cylinder swings', async () => {
+test('lattice Boltzmann: mass stays, and the wake behind the cylinder swings', {
+  skip: skippedInBrief,
+}, async () => {
   const [width, height, radius] = [100, 40, 5];
   const store = scratchStore();
   await runToItsEnd('lattice-boltzmann', store, [3000, width, height, radius]);
@@ -106,7 +111,9 @@ test('lattice Boltzmann: mass stays, and the wake behind the cylinder swings', a
   assert.ok(Math.max(...wake) > 0.01 && Math.min(...wake) < -0.01, `${wake}`);
 });
 
-test('lattice Boltzmann: without a cylinder the profile is the parabola of Poiseuille', async () => {
+test('lattice Boltzmann: without a cylinder the profile is the parabola of Poiseuille', {
+  skip: skippedInBrief,
+}, async () => {
   const [width, height] = [3, 21];
   const store = scratchStore();
   await runToItsEnd('lattice-boltzmann', store, [30_000, width, height, 0]);
@@ -134,7 +141,9 @@ interface Water {
   v: Float64Array;
 }
 
-test('shallow water: mass and energy stay, and the mound adjusts to the rotation as it must', async () => {
+test('shallow water: mass and energy stay, and the mound adjusts to the rotation as it must', {
+  skip: skippedInBrief,
+}, async () => {
   const side = 48;
   const [depth, gravity, coriolis, width] = [100, 9.81, 1e-4, 1e6];
   const store = scratchStore();
@@ -173,7 +182,7 @@ test('shallow water: mass and energy stay, and the mound adjusts to the rotation
   }
 });
 
-test('ocean: under a weak wind the gyre is that of Stommel', async () => {
+test('ocean: under a weak wind the gyre is that of Stommel', { skip: skippedInBrief }, async () => {
   const [side, width, beta, friction, wind] = [51, 1e6, 2e-11, 2e-6, 1e-5];
   const store = scratchStore();
   await runToItsEnd('ocean', store, [60, wind, 0]);
@@ -195,7 +204,9 @@ test('ocean: under a weak wind the gyre is that of Stommel', async () => {
   assertNear(error / norm, 0, 0.02, 'relative error');
 });
 
-test('ocean: under a strong wind the currents carry energy about and make none', async () => {
+test('ocean: under a strong wind the currents carry energy about and make none', {
+  skip: skippedInBrief,
+}, async () => {
   const [side, width, friction, wind] = [51, 1e6, 2e-6, 0.5];
   const store = scratchStore();
   await runToItsEnd('ocean', store, [80, wind, 0]);
@@ -232,7 +243,9 @@ test('pi is pi within the error', async () => {
   assertNear(Number(pi), Math.PI, 3 * Number(error), 'pi');
 });
 
-test('ising: the magnetisation is the known one, and a second run skips the initialisation', async () => {
+test('ising: the magnetisation is the known one, and a second run skips the initialisation', {
+  skip: skippedInBrief,
+}, async () => {
   const store = scratchStore();
   const first = await runToItsEnd('ising', store, [1, 1000, 600]);
   const second = await runToItsEnd('ising', store, [2, 1000, 600]);

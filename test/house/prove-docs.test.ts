@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { shell } from '../cli/support.js';
+import { skippedInBrief } from '../support/budget.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const docs = readFileSync(join(root, 'docs/prove.md'), 'utf8');
@@ -15,7 +16,7 @@ function masked(text: string): string {
   return text.replaceAll(/\b[0-9a-f]{8}\b/g, 'IDENTITY').replaceAll(/ in [\d.]+ (s|min):/g, ' in TIME:');
 }
 
-test('the programs and commands of docs/prove.md print what stands there', (t) => {
+test('the programs and commands of docs/prove.md print what stands there', { skip: skippedInBrief }, (t) => {
   // Inside the package, so that it finds itself by its name as an installed one would.
   const folder = mkdtempSync(join(root, 'build/prove-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Snap } from '../../src/index.js';
 import { MAIN, scratch } from '../cli/support.js';
-import { budget } from '../support/budget.js';
+import { budget, skippedInBrief } from '../support/budget.js';
 import { advance, type DaysState, FIELD_LENGTH, initial, KEEP } from './days-loop.js';
 
 /** 24 of them with HOLDFAST_SOAK=2; all commands have to find the time. */
@@ -32,7 +32,7 @@ function packBytes(store: string): number {
   return sum;
 }
 
-test(`${DAYS} days under keep, looked at and tended all the while`, async (t) => {
+test(`${DAYS} days under keep, looked at and tended all the while`, { skip: skippedInBrief }, async (t) => {
   const folder = scratch(t);
   const store = join(folder, 'store');
   const program = fileURLToPath(new URL('./days-loop.js', import.meta.url));

@@ -1,6 +1,12 @@
 /** How much of a test to run, and which seeds: small by default, more with HOLDFAST_SOAK=10, one with HOLDFAST_SEED=n. */
 
 const soak = Number(process.env.HOLDFAST_SOAK ?? '1');
+/** For `skip` of tests that take long and whose subject changes seldom: they run by default, and not with a smaller budget. */
+export const skippedInBrief = soak < 1 && 'left out where HOLDFAST_SOAK is below 1';
+/** For `skip` of tests that run only where a soak was asked for. */
+export const skippedUnlessSoaking =
+  Number(process.env.HOLDFAST_SOAK ?? 0) < 1 && 'only with HOLDFAST_SOAK=1 or more';
+
 const onlySeed = process.env.HOLDFAST_SEED;
 
 /** `count` times the soak factor, at least 1. */
