@@ -98,11 +98,14 @@ for (const capture of ['track', 'copy'] as const) {
     const program = `
       const { workerData: { words, first } } = require('node:worker_threads');
       const pages = words.length / 1024;
+      const nothing = new Int32Array(new SharedArrayBuffer(4));
       for (let round = 1; ; round++) {
         // A few pages, hammered for a while, then the next few.
         for (let n = 0; n < 300; n++)
           for (let page = 0; page < 8; page++)
             Atomics.add(words, ((first + round * 8 + page) % pages) * 1024 + (n % 1024), 1);
+        // The writer thread is polite: on two cores it has to be let in.
+        Atomics.wait(nothing, 0, 0, 0.1);
       }`;
     const workers = [0, 256].map(
       (first) => new Worker(program, { eval: true, workerData: { words, first } }),
@@ -115,6 +118,7 @@ for (const capture of ['track', 'copy'] as const) {
       const { id } = await snap.save({ words });
       kept.push({ id, before, after: words.slice() });
     }
+    await Promise.all(workers.map((worker) => worker.terminate()));
     await snap.flush();
     for (const { id, before, after } of kept) {
       const saved = (await snap.restore<{ words: Int32Array }>(id)).words;
