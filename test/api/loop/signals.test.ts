@@ -166,7 +166,12 @@ test('grace: what takes less long is waited for', async (t) => {
 
 test('two loops in one process: it ends when both have made their last state durable', async (t) => {
   const path = storePath(t);
-  const { code } = await run({ path, both: true, form: 'async' }, at(20, 'SIGTERM'));
+  const terminate = at(20, 'SIGTERM');
+  let begun = 0;
+  const { code } = await run({ path, both: true, form: 'async' }, (message, kill) => {
+    if ('begun' in message) begun++;
+    if (begun === 2) terminate(message, kill);
+  });
   assert.equal(code, 143);
   for (const run of ['one', 'two']) {
     await withSnap(path, async (snap) => {
