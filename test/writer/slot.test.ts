@@ -68,5 +68,6 @@ test('law: pieces that are copied into a slot come where the whole would have co
       for (const [position, bytes] of expected.entries()) assert.ok(contentOf(slot, position).equals(bytes));
     });
   }
-  if (process.env.HOLDFAST_SEED === undefined) if (budget(10) >= 10) assert.ok(cut > 5, 'regions of several extents were met');
+  // One seed, or few, need not meet any.
+  if (seeds(10).length >= 10) assert.ok(cut > 5, 'regions of several extents were met');
 });
