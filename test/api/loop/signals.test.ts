@@ -92,10 +92,13 @@ test('a signal to save: a durable save in the midst of the loop, which goes on; 
   for (const signal of ['SIGUSR2', 'SIGUSR1'] as const) {
     const hear = at(0, signal);
     let first: number | undefined;
+    let ended = false;
     const life = await run({ path, signals: { save: [signal] } }, (message, kill) => {
       hear(message, kill);
       if ('durable' in message) first ??= message.durable;
-      if ('step' in message && first !== undefined && message.step > first + 10) kill('SIGTERM');
+      if (ended || !('step' in message) || first === undefined || message.step <= first + 10) return;
+      ended = true;
+      kill('SIGTERM');
     });
     assert.equal(life.code, 143);
     assert.doesNotMatch(life.stderr, /debugger|inspector/i);

@@ -3,6 +3,7 @@
  *
  *   proved STORE FORM WAY[+WAY...] STEPS [EVERY]
  */
+import { INTERNALS } from '../../../src/api/options.js';
 import { Random, Snap } from '../../../src/index.js';
 
 const [, , store, form, way, steps, every = '10'] = process.argv as [
@@ -106,7 +107,8 @@ if (form === 'elsewhere') {
   await (await Snap.open(`${store}.other`, { run: 'proved' })).close();
 } else {
   const run = form === 'otherrun' ? 'another' : 'proved';
-  const snap = await Snap.open(store, { run, keep: form === 'keeping' ? { last: 1 } : undefined });
+  const keeping = form === 'keeping' && { keep: { last: 1 }, [INTERNALS]: { keepPauseMs: 0 } };
+  const snap = await Snap.open(store, { run, ...keeping });
   const save = { steps: Number(every) };
   const signals = { stop: [] };
   if (form === 'loop') {

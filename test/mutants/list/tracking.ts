@@ -15,7 +15,7 @@ export const tracking: readonly Mutant[] = [
     file: 'writer/changes.ts',
     find: 'const isNext = follows !== undefined && follows === client.lineage;',
     replace: 'const isNext = follows !== client.lineage || follows !== undefined;',
-    tests: [HISTORIES],
+    tests: ['api/track', HISTORIES],
   },
   {
     name: 'changes-of-the-next-region',
