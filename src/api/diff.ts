@@ -7,7 +7,7 @@ import { compareSkeletons, type ValueDiff } from '../state/index.js';
 import type { DiffProgress, DiffReport, DiffRequest, RegionDiff } from '../writer/diff-job.js';
 import type { SnapshotInfo } from '../writer/protocol.js';
 import { checkRef } from '../writer/refs.js';
-import type { OpenedSnapshot } from '../writer/requests.js';
+import type { OpenedSnapshot } from '../writer/restore-requests.js';
 import { checkNames } from './options.js';
 
 export type { ValueDiff };

@@ -45,6 +45,7 @@ export async function ownOrAsk(place: Place): Promise<Access> {
 /** The access of a Snap whose store was another process's when it was opened. */
 class Asking implements Access {
   readonly canSave = false;
+  readonly untaken = 0;
   readonly checkpoints = 0;
   readonly sinceTurn = 0;
   readonly #place: Place;

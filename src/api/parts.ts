@@ -11,8 +11,9 @@ import { SnapError } from '../base/errors.js';
 import { MiB } from '../base/sizes.js';
 import { dtypeOf, elementBytes, type RegionKind } from '../format/kinds.js';
 import { type RegionRole, StateDocument, type WrittenRegion, wordsOf } from '../state/index.js';
+import type { RegionInfo } from '../writer/finding.js';
 import type { SnapshotInfo } from '../writer/protocol.js';
-import type { OpenedSnapshot, RegionInfo } from '../writer/requests.js';
+import type { OpenedSnapshot } from '../writer/restore-requests.js';
 import { requestOf, type Snap } from './snap.js';
 
 /** A region as an array for other programs. */

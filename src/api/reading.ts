@@ -1,67 +1,51 @@
-/** From a reference to a state: which regions it takes, their bytes, and the graph around them. */
+/** From a reference to a state: what it consists of, the bytes of its regions, and the graph around them. */
 
 import { throwIfAborted } from '../base/abort.js';
 import { SnapError } from '../base/errors.js';
-import {
-  type ClassRegistry,
-  decodeState,
-  inspectSkeleton,
-  type RegionSource,
-  regionsFor,
-} from '../state/index.js';
+import { type ClassRegistry, Restoration } from '../state/index.js';
 import type { Damage } from '../store/scan.js';
 import type { SnapshotInfo } from '../writer/protocol.js';
 import type { SnapshotRef } from '../writer/refs.js';
-import type { BufferForm, OpenedSnapshot } from '../writer/requests.js';
+import type { OpenedSnapshot } from '../writer/restore-requests.js';
+import { type ReadingHost, RegionReading } from './region-reading.js';
 
 /** Options of `restore` and `resume`. */
 export interface RestoreOptions {
-  /** A live state of the same shape, rewritten in place where it differs. Also how a WebAssembly.Memory comes back. */
+  /**
+   * A live state of the same shape, rewritten in place where it differs; only chunks that differ are read. Also how a
+   * WebAssembly.Memory comes back. It has to be left alone until the restore is over. Where that fails, nothing of it was
+   * rewritten, though a memory may have grown.
+   */
   into?: unknown;
   /** Only these regions or subtrees, as in `['solver.grids[0].u']`. */
   only?: readonly string[] | undefined;
   /** The run that `latest`, `{ step }` and `{ before }` mean. Default: that of this Snap. */
   run?: string | undefined;
   signal?: AbortSignal | undefined;
-  /** Told after each region. */
+  /** Told after each piece, of a megabyte or so. What `into` holds already counts as done. */
   onProgress?: ((progress: { doneBytes: number; totalBytes: number }) => void) | undefined;
 }
 
 /** How many of many snapshots a message names. */
 const NAMED = 4;
 
-type Request = (method: string, args: unknown[]) => Promise<unknown>;
-
 export async function readState(
-  request: Request,
+  host: ReadingHost,
   registry: ClassRegistry,
   ref: SnapshotRef,
   options: RestoreOptions,
 ): Promise<{ state: unknown; info: SnapshotInfo }> {
-  const { signal, only, onProgress } = options;
-  const opened = (await request('open', [ref, options.run])) as OpenedSnapshot;
-  const { id } = opened.info;
-  const shapes = inspectSkeleton(opened.skeleton);
-  const wanted = only ? regionsFor(opened.skeleton, only) : shapes.map((_, index) => index);
-  const totalBytes = wanted.reduce((sum, index) => sum + (opened.regions[index]?.byteLength ?? 0), 0);
-  const regions: (RegionSource | undefined)[] = shapes.map(() => undefined);
-  let doneBytes = 0;
-  for (const index of wanted) {
-    throwIfAborted(signal);
-    const shape = shapes[index];
-    const form: BufferForm = { shared: shape?.shared ?? false };
-    if (shape?.maxByteLength !== undefined) form.maxByteLength = shape.maxByteLength;
-    const buffer = (await request('region', [id, index, form])) as RegionSource;
-    regions[index] = buffer;
-    doneBytes += buffer.byteLength;
-    onProgress?.({ doneBytes, totalBytes });
-  }
+  const { into, only, run, signal, onProgress } = options;
+  const { info, skeleton } = (await host.request('open', [ref, run])) as OpenedSnapshot;
   throwIfAborted(signal);
-  const state = decodeState(opened.skeleton, regions, registry, {
-    ...('into' in options && { into: options.into }),
-    ...(only && { only }),
-  });
-  return { state, info: opened.info };
+  const restoration = new Restoration(skeleton, registry, { into, ...(only && { only }) });
+  const reading = new RegionReading(host, info.id, { signal, onProgress });
+  try {
+    const sources = await reading.read(restoration.regions, restoration.liveBuffers());
+    return { state: restoration.finish(sources), info };
+  } finally {
+    reading.release();
+  }
 }
 
 const ADVICE =

@@ -64,6 +64,7 @@ import type { Proof } from './prove/prove.js';
 import { Proving } from './prove/proving.js';
 import { Random } from './random.js';
 import { noneIntact, perhapsLost, type RestoreOptions, readState } from './reading.js';
+import type { ReadingHost } from './region-reading.js';
 import type { ReplayOptions } from './replay/options.js';
 import type { Replay } from './replay/replay.js';
 import { type SaveTicket, Ticket } from './ticket.js';
@@ -231,14 +232,27 @@ export class Snap {
 
   /** Sizes and touches the slots for a state like this one, so that the first save costs what later ones do. */
   async prepare(state: unknown): Promise<void> {
+    await this.#prepare(state, false);
+  }
+
+  /** Sizes the slots at once; resolves when they were touched. `idle`: the process need not wait for that. */
+  #prepare(state: unknown, idle: boolean): Promise<unknown> {
     this.#checkSaves();
     this.#owner.poll();
     const { skeleton, regions } = this.#encoder.encode(state);
-    this.#slots.prepare(skeleton, regions);
+    const added = this.#slots.prepare(skeleton, regions);
     for (const { slot, segments, layout } of this.#slots.describe()) {
       this.#owner.send({ type: 'segments', client: this.#client, slot, segments });
       this.#owner.send({ type: 'layout', client: this.#client, slot, layout });
     }
+    if (added.length === 0) return Promise.resolve();
+    return this.#owner.request(this.#client, 'touch', [added], { idle });
+  }
+
+  /** The same for a state that has just come: it is usable before its slots are touched. */
+  #prepareBehind(state: unknown): void {
+    // What becomes of the writer thread is told by other means.
+    this.#prepare(state, true).catch(() => {});
   }
 
   /**
@@ -318,12 +332,11 @@ export class Snap {
     this.#checkOpen();
     checkRef(ref);
     throwIfAborted(options.signal);
-    const request = (method: string, args: unknown[]) => this.#request(method, args);
-    const { state, info } = await readState(request, this.#registry, ref, options);
+    const { state, info } = await readState(this.#readingHost(), this.#registry, ref, options);
     this.#proving?.restored();
     if (!options.only && !this.#options.readOnly) {
       this.#owner.send({ type: 'lineage', client: this.#client, snapshot: info.id as SnapshotId });
-      await this.prepare(state);
+      this.#prepareBehind(state);
     }
     return { state, from: info };
   }
@@ -349,7 +362,7 @@ export class Snap {
     if (errors.length > 0) throw noneIntact(this.run, errors);
     if (damage[0]) throw perhapsLost(this.run, damage[0]);
     const state = await init();
-    if (!this.#options.readOnly) await this.prepare(state);
+    if (!this.#options.readOnly) this.#prepareBehind(state);
     return { state, from: undefined };
   }
 
@@ -527,6 +540,18 @@ export class Snap {
     this.#tracker?.close();
     await this.#owner.detach(this.#client);
     this.#throwUnheard();
+  }
+
+  #readingHost(): ReadingHost {
+    const owner = this.#owner;
+    return {
+      request: (method, args) => this.#request(method, args),
+      get untaken() {
+        return owner.untaken;
+      },
+      slots: this.#options.readOnly || !owner.canSave ? undefined : this.#slots,
+      released: (slot) => this.#queue.released(slot),
+    };
   }
 
   #loopHost(): LoopHost {

@@ -62,6 +62,11 @@ export class EntryList {
     this.#count = count;
   }
 
+  /** The entries as they lie in a page. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#count * ENTRY_BYTES);
+  }
+
   /** A view of the id at `index`. */
   id(index: number): ChunkId {
     const start = index * ENTRY_BYTES;

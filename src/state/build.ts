@@ -62,7 +62,7 @@ export class Builder {
     node.made = create(this, node, entry);
   }
 
-  /** The buffer that the caller gave for a region. */
+  /** What the caller gave for a region. */
   regionSource(region: number): RegionSource {
     const source = this.#regions[region];
     if (source === undefined) throw new TypeError(`region ${region} is needed and was not given`);

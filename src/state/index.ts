@@ -1,16 +1,11 @@
 /** The room's face: state <-> skeleton and regions. docs/skeleton.md says what the bytes are. */
 
 export { compareSkeletons, type StateDiff, type ValueDiff } from './compare.js';
-export {
-  type DecodeOptions,
-  decodeState,
-  inspectSkeleton,
-  liveRegions,
-  type RegionSummary,
-} from './decode.js';
+export { type DecodeOptions, type RegionNeed, Restoration } from './decode.js';
 export { type RegionRole, StateDocument, wordsOf } from './document.js';
 export { type EncodedState, type EncoderOptions, StateEncoder } from './encode.js';
-export type { RegionSource } from './region-sources.js';
+export type { AnyBuffer } from './intrinsics.js';
+export { RegionPatch, type RegionSource } from './region-sources.js';
 export type { Region } from './regions.js';
 export {
   ClassRegistry,
@@ -20,5 +15,4 @@ export {
   snapName,
   snapVersion,
 } from './registry.js';
-export { regionsFor } from './select.js';
 export type { WrittenRegion } from './to-json.js';

@@ -7,6 +7,7 @@
  *    decode and migrate run; bytes and containers are rewritten last, and nothing there can fail
  */
 
+import type { SnapError } from '../base/errors.js';
 import { Adoption, type MatchedMemory } from './adopt.js';
 import type { Builder } from './build.js';
 import { bufferOf, type GraphNode, UNWANTED } from './graph.js';
@@ -14,34 +15,51 @@ import { entryOf, isMigrating, migrateFields } from './instances.js';
 import { type AnyBuffer, memoryBuffer } from './intrinsics.js';
 import { bufferOfView, sameGeometry } from './live-kinds.js';
 import { overwrite, overwriteFields, rewriteBytes } from './overwrite.js';
+import { RegionPatch, type RegionSource } from './region-sources.js';
 import { WASM_PAGE_BYTES } from './tags.js';
 
 /**
- * For each region, the live buffer that `restoreInto` would rewrite: of the same length and kind, and not to be grown
- * or resized first. Throws as it would where the live state does not fit, and changes nothing.
+ * For each region, the live buffer that `restoreInto` would rewrite, whatever its length. Throws as it would where the
+ * live state does not fit, and leaves the graph as it was.
  */
 export function matchRegions(builder: Builder, live: unknown): (AnyBuffer | undefined)[] {
   const adoption = new Adoption(builder);
   adoption.match(live);
-  for (const { memory, buffer } of adoption.memories) buffer.made = memoryBuffer.call(memory);
-  const matched: (AnyBuffer | undefined)[] = builder.graph.regions.map(() => undefined);
+  const matched = placedBuffers(builder, adoption);
   for (const node of builder.graph.nodes) {
-    const { region = -1, byteLength } = node.detail?.buffer ?? {};
-    const buffer = node.made as AnyBuffer | undefined;
-    if (region !== -1 && buffer?.byteLength === byteLength) matched[region] = buffer;
+    node.made = undefined;
+    node.adopted = false;
   }
   return matched;
+}
+
+/** By region. A memory that a class may read and write is none of them: it is given its bytes whole, and twice. */
+function placedBuffers(builder: Builder, adoption: Adoption): (AnyBuffer | undefined)[] {
+  const placed: (AnyBuffer | undefined)[] = builder.graph.regions.map(() => undefined);
+  for (const node of builder.graph.nodes) {
+    const { region = -1 } = node.detail?.buffer ?? {};
+    if (region !== -1) placed[region] = node.made as AnyBuffer | undefined;
+  }
+  if (adoption.readsMemories()) return placed;
+  for (const { memory, buffer } of adoption.memories) {
+    const { region } = bufferOf(buffer);
+    if (region !== -1) placed[region] = memoryBuffer.call(memory);
+  }
+  return placed;
 }
 
 export function restoreInto(builder: Builder, live: unknown): void {
   const { graph } = builder;
   const adoption = new Adoption(builder);
   adoption.match(live);
-  const contents = new Map<GraphNode, AnyBuffer | Uint8Array>();
+  const placed = placedBuffers(builder, adoption);
+  const contents = new Map<GraphNode, RegionSource | Uint8Array>();
   for (const node of graph.nodes) {
     const detail = node.want === UNWANTED ? undefined : node.detail?.buffer;
-    if (detail === undefined || !(node.adopted || detail.memory !== undefined)) continue;
-    contents.set(node, detail.bytes ?? builder.regionSource(detail.region));
+    if (detail === undefined) continue;
+    const source = detail.bytes ?? builder.regionSource(detail.region);
+    if (source instanceof RegionPatch && !source.fits(placed[detail.region])) throw exchanged(builder, node);
+    if (node.adopted || detail.memory !== undefined) contents.set(node, source);
   }
 
   for (const memory of adoption.memories) growMemory(builder, memory);
@@ -56,7 +74,7 @@ export function restoreInto(builder: Builder, live: unknown): void {
   for (const node of contents.keys()) resizeTo(node, Math.max);
   if (adoption.readsMemories()) {
     for (const { buffer } of adoption.memories) {
-      rewriteBytes(buffer.made as AnyBuffer, contents.get(buffer) as AnyBuffer);
+      rewrite(buffer, contents);
     }
   }
 
@@ -76,7 +94,7 @@ export function restoreInto(builder: Builder, live: unknown): void {
     const fields = migrated.get(node);
     if (detail !== undefined) {
       resizeTo(node, Math.min);
-      rewriteBytes(node.made as AnyBuffer, contents.get(node) as AnyBuffer);
+      rewrite(node, contents);
     } else if (fields !== undefined) {
       const values = Object.values(fields) as unknown[];
       overwriteFields(node.made as object, Object.keys(fields), (i) => values[i]);
@@ -84,6 +102,21 @@ export function restoreInto(builder: Builder, live: unknown): void {
       overwrite(builder, node);
     }
   }
+}
+
+function rewrite(node: GraphNode, contents: ReadonlyMap<GraphNode, RegionSource | Uint8Array>): void {
+  const source = contents.get(node);
+  const buffer = node.made as AnyBuffer;
+  if (source instanceof RegionPatch) source.writeTo(buffer);
+  else if (source !== undefined) rewriteBytes(buffer, source);
+}
+
+function exchanged(builder: Builder, node: GraphNode): SnapError {
+  return builder.error(
+    'SNAP_MISMATCH',
+    node,
+    'was exchanged or resized in the live state while it was being restored',
+  );
 }
 
 /** Growing detaches a memory's old buffer, so views over it are made anew. */

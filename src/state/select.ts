@@ -1,5 +1,5 @@
 /**
- * `only`: which nodes of a graph are wanted, and which regions they take.
+ * `only`: which nodes of a graph are wanted.
  *
  * What comes back has the shape of the state, from the root: objects, arrays, Maps and instances on the way to
  * something asked for are made with just the children that lead there (an array keeps its length, the rest are holes);
@@ -13,21 +13,8 @@
 
 import { SnapError } from '../base/errors.js';
 import { type Graph, type GraphNode, HoleRun, isNode, PARTIAL, UNWANTED, WANTED } from './graph.js';
-import { parseSkeleton } from './parse.js';
 import { parsePath, type Segment } from './paths.js';
 import * as tag from './tags.js';
-
-/** Indexes of the regions that `decodeState` with this `only` needs, ascending. */
-export function regionsFor(skeleton: Uint8Array, only: readonly string[]): number[] {
-  const graph = parseSkeleton(skeleton);
-  selectOnly(graph, only);
-  const wanted: number[] = [];
-  for (const node of graph.nodes) {
-    const region = node.detail?.buffer?.region ?? -1;
-    if (region !== -1 && node.want === WANTED) wanted.push(region);
-  }
-  return wanted;
-}
 
 /** Marks what is wanted in a graph where so far everything was. */
 export function selectOnly(graph: Graph, only: readonly string[]): void {

@@ -165,9 +165,9 @@ export class Store {
     return this.#content.reader.read(id);
   }
 
-  /** Fills `target` with a chunk, checked against its id; `target` must have the chunk's length. */
-  readChunk(id: ChunkId, target: Buffer): void {
-    this.#content.reader.readInto(id, target);
+  /** Fills `target`, which must have the chunk's length; checked against its id, or to be by the caller. */
+  readChunk(id: ChunkId, target: Buffer, verify = true): void {
+    this.#content.reader.readInto(id, target, verify);
   }
 
   /** A chunk or page as it is stored, checked against its id; valid until something else is read. */

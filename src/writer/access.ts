@@ -12,6 +12,8 @@ export interface Access {
   /** Lets a Snap go. */
   detach(client: number): Promise<void>;
   request(client: number, method: string, args: unknown[], long?: LongRequest): Promise<unknown>;
+  /** How many answers there are that were not taken yet. */
+  readonly untaken: number;
 
   // ---- for saving --------------------------------------------------------------------------------
 

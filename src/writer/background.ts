@@ -11,6 +11,7 @@ import type { Store } from '../store/store.js';
 import { diffJob } from './diff-job.js';
 import { gcJob } from './gc-job.js';
 import { regionSizesJob } from './region-sizes-job.js';
+import { touchJob } from './touch-job.js';
 import { verifyJob } from './verify-job.js';
 
 /** A job yields its progress, often, and returns its reply. */
@@ -29,6 +30,7 @@ export const jobs: Record<string, (store: Store, context: JobContext, args: unkn
   verify: verifyJob,
   diff: diffJob,
   regionSizes: regionSizesJob,
+  touch: touchJob,
 };
 
 export interface BackgroundHooks {

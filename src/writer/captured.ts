@@ -8,18 +8,19 @@ import type { Extent } from './protocol.js';
 export class CapturedRegion implements RegionBytes {
   readonly byteLength: number;
   readonly #segments: readonly Buffer[];
-  readonly #extents: readonly Extent[];
+  /** Where they lie in the slot. */
+  readonly extents: readonly Extent[];
 
   constructor(segments: readonly Buffer[], extents: readonly Extent[], byteLength: number) {
     this.#segments = segments;
-    this.#extents = extents;
+    this.extents = extents;
     this.byteLength = byteLength;
   }
 
   slice(start: number, end: number): Buffer {
     if (start === end) return EMPTY;
     let begin = 0;
-    for (const extent of this.#extents) {
+    for (const extent of this.extents) {
       const stop = begin + extent.length;
       if (start < stop) {
         invariant(end <= stop, 'a slice spans two extents of a slot');

@@ -10,9 +10,9 @@ import type { GcProgress } from '../store/gc.js';
 import { Layout } from '../store/layout.js';
 import type { Policy } from '../store/retention-policy.js';
 import { Store, type StoreOptions, type StoreWarning } from '../store/store.js';
+import { find } from './finding.js';
 import { type GcReport, gcJob } from './gc-job.js';
 import type { SnapshotRef } from './refs.js';
-import { find } from './requests.js';
 
 export interface CopyRequest {
   /** Folders, by their canonical names. */

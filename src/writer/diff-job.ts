@@ -12,8 +12,9 @@ import { isSameTree, RegionComparison } from '../store/region-diff.js';
 import type { Store } from '../store/store.js';
 import type { ContentSource } from '../store/tree-cursor.js';
 import type { Job, JobContext } from './background.js';
+import { describe, find, manifestOf, naming } from './finding.js';
 import type { SnapshotInfo } from './protocol.js';
-import { describe, find, manifestOf, naming, type SnapshotRef } from './requests.js';
+import type { SnapshotRef } from './refs.js';
 
 /** A region that is not the same in both snapshots. */
 export interface RegionDiff {

@@ -52,10 +52,13 @@ export interface LongRequest {
   progress?: ((progress: unknown) => void) | undefined;
   /** Asks the job to end; it then replies with what it has. */
   signal?: AbortSignal | undefined;
+  /** The process need not wait for it. */
+  idle?: boolean;
 }
 
 interface Waiting {
   progress: ((progress: unknown) => void) | undefined;
+  idle: boolean;
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
@@ -189,12 +192,13 @@ export class Owner implements Access {
   async request(client: number, method: string, args: unknown[], long: LongRequest = {}): Promise<unknown> {
     const request = ++this.#lastRequest;
     this.send({ type: 'request', client, request, method, args });
-    this.saveBegan();
+    const { idle = false } = long;
+    if (!idle) this.saveBegan();
     const stop = () => this.send({ type: 'stop', client, request });
     long.signal?.addEventListener('abort', stop, { once: true });
     try {
       return await new Promise((resolve, reject) => {
-        this.#requests.set(request, { progress: long.progress, resolve, reject });
+        this.#requests.set(request, { progress: long.progress, idle, resolve, reject });
       });
     } finally {
       long.signal?.removeEventListener('abort', stop);
@@ -203,11 +207,15 @@ export class Owner implements Access {
 
   /** Takes what the writer thread has posted, without waiting for the event loop. */
   poll(): void {
-    while (this.#taken !== Atomics.load(this.#words, Word.posted)) {
+    while (this.untaken !== 0) {
       const received = receiveMessageOnPort(this.#port);
       if (!received) return;
       this.#take(received.message as FromWriter);
     }
+  }
+
+  get untaken(): number {
+    return (Atomics.load(this.#words, Word.posted) - this.#taken) | 0;
   }
 
   /** How many times a save was asked for from outside: a loop that sees this grow saves. */
@@ -276,7 +284,7 @@ export class Owner implements Access {
   #reply({ request, result, error }: Extract<FromWriter, { type: 'reply' }>): void {
     const waiting = this.#requests.get(request);
     this.#requests.delete(request);
-    this.#done();
+    if (!waiting?.idle) this.#done();
     if (error) waiting?.reject(fromPlainError(error));
     else waiting?.resolve(result);
   }

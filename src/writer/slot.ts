@@ -33,6 +33,7 @@ const SKELETON_UNIT = 4 * KiB;
 export class Slot {
   readonly segments: SharedArrayBuffer[] = [];
   readonly #views: Uint8Array[] = [];
+  #added: SharedArrayBuffer[] = [];
   #layout: SlotLayout = { skeleton: [], regions: [] };
   #skeletonRoom = 0;
   #capacity = 0;
@@ -50,6 +51,7 @@ export class Slot {
   clear(): void {
     this.segments.length = 0;
     this.#views.length = 0;
+    this.#added.length = 0;
     this.#layout = { skeleton: [], regions: [] };
     this.#skeletonRoom = 0;
     this.#capacity = 0;
@@ -91,6 +93,17 @@ export class Slot {
     };
   }
 
+  /** Adds memory without laying anything out; false where there are too many segments already. */
+  grow(missing: number): boolean {
+    if (this.segments.length >= MOST_SEGMENTS) return false;
+    for (let rest = missing; rest > 0; ) {
+      const capacity = newSegment(rest, this.#capacity);
+      this.#addSegment(capacity);
+      rest -= capacity;
+    }
+    return true;
+  }
+
   /**
    * Copies a state in. The slot must have been arranged for its shape. Of a region for which `pieces` says so, only
    * those pieces: the slot holds the rest.
@@ -111,9 +124,9 @@ export class Slot {
     }
   }
 
-  /** Writes to every page, so that the first capture does not pay for the system's zeroing. */
-  touch(): void {
-    for (const view of this.#views) view.fill(0);
+  /** Segments that were added since this was last asked: the system has yet to give them pages. */
+  takeAdded(): SharedArrayBuffer[] {
+    return this.#added.splice(0);
   }
 
   #copy(source: Uint8Array, extents: readonly Extent[]): void {
@@ -157,6 +170,7 @@ export class Slot {
   #addSegment(capacity: number): void {
     const segment = new SharedArrayBuffer(capacity);
     this.segments.push(segment);
+    this.#added.push(segment);
     this.#views.push(new Uint8Array(segment));
     this.#capacity += capacity;
   }

@@ -10,6 +10,8 @@
 import { SnapError } from '../base/errors.js';
 import { formatBytes, MiB } from '../base/sizes.js';
 import { availableMemory } from '../io/machine.js';
+import { CapturedRegion } from './captured.js';
+import type { CapturedPlace } from './chunk-table.js';
 import type { SlotLayout } from './protocol.js';
 import { type LiveRegion, Slot, sum } from './slot.js';
 import type { CapturePlan, Tracker } from './tracker.js';
@@ -45,6 +47,8 @@ export class Slots {
   readonly #tracker: Tracker | undefined;
   /** The slot that was filled last: of what is tracked, it lacks the least. */
   #last: SlotIndex = 0;
+  /** So far: whoever saw a slot held, and finds no more captures since, knows that nothing came into it. */
+  captures = 0;
 
   /** `limit`: bytes of memory for both; undefined: what the machine leaves. */
   constructor(limit: number | undefined, tracker: Tracker | undefined) {
@@ -86,21 +90,21 @@ export class Slots {
   }
 
   /**
-   * Sizes and touches the slots for a state, as far as memory allows, so that the first capture costs no more. Where
-   * regions are tracked from the beginning, it begins here.
+   * Sizes the slots for a state, as far as memory allows. Where regions are tracked from the beginning, it begins here.
+   * Returns memory that is to be touched, so that the first capture costs no more than later ones.
    */
-  prepare(skeleton: Uint8Array, regions: readonly LiveRegion[]): void {
+  prepare(skeleton: Uint8Array, regions: readonly LiveRegion[]): SharedArrayBuffer[] {
     for (const index of SLOTS) {
       const slot = this.#slots[index];
       if (this.#busy[index]) continue;
       if (!slot.fits(skeleton.length, regions)) {
-        if (this.#makeRoom(index, skeleton.length, regions) === 'release') return;
+        if (this.#makeRoom(index, skeleton.length, regions) === 'release') break;
         slot.arrange(skeleton.length, regions);
-        slot.touch();
       }
       if (this.#tracker?.isEager) this.#fill(index, skeleton, regions, undefined);
-      if (!this.#bothFit(slot.capacity)) return;
+      if (!this.#bothFit(slot.capacity)) break;
     }
+    return this.#slots.flatMap((slot) => slot.takeAdded());
   }
 
   /** Memory and layout of the slots as they are: for the writer thread after `prepare`. */
@@ -114,6 +118,35 @@ export class Slots {
 
   released(slot: number): void {
     this.#busy[slot] = false;
+  }
+
+  /** The bytes at a place in a slot that is held; undefined where it was given back. */
+  held(slot: SlotIndex, { extents, byteLength }: CapturedPlace): CapturedRegion | undefined {
+    if (!this.#busy[slot]) return undefined;
+    const segments = this.#slots[slot].segments.map((segment) => Buffer.from(segment));
+    return new CapturedRegion(segments, extents, byteLength);
+  }
+
+  /**
+   * The memory of a free slot, for other use until `released`, made larger if need be; undefined where it cannot be, or
+   * where the slot holds what spares the next capture the copying.
+   */
+  lend(byteLength: number): { slot: number; segments: readonly SharedArrayBuffer[] } | undefined {
+    const index = this.#largestFree();
+    if (index === undefined || this.#tracker?.holds(index)) return undefined;
+    const slot = this.#slots[index];
+    const missing = byteLength - slot.capacity;
+    if (missing > 0) {
+      if (this.capacity + missing > this.#limitNow() || !slot.grow(missing)) return undefined;
+    }
+    this.#busy[index] = true;
+    return { slot: index, segments: slot.segments };
+  }
+
+  #largestFree(): SlotIndex | undefined {
+    if (this.#busy[0]) return this.#busy[1] ? undefined : 1;
+    if (this.#busy[1]) return 0;
+    return this.#slots[0].capacity < this.#slots[1].capacity ? 1 : 0;
   }
 
   get allBusy(): boolean {
@@ -134,6 +167,7 @@ export class Slots {
     const slot = this.#slots[index];
     const plan = this.#tracker?.plan(index, slot.layout, regions, ticket);
     slot.fill(skeleton, regions, plan?.copies);
+    this.captures++;
     this.#last = index;
     return plan;
   }

@@ -15,11 +15,12 @@ import { type OpenProgress, Store } from '../store/store.js';
 import { Background, jobs, TELL_MS } from './background.js';
 import { Beside } from './beside.js';
 import { Client } from './client.js';
+import { infoOf } from './finding.js';
 import type { GcReport } from './gc-job.js';
 import { Keeper } from './keeper.js';
 import { toPlainError } from './plain-error.js';
 import { type FromWriter, type SaveJob, type ToWriter, Word } from './protocol.js';
-import { infoOf, requests } from './requests.js';
+import { requests } from './requests.js';
 import { releaseBase, type SaverHooks, save } from './saver.js';
 import { upToDate } from './up-to-date.js';
 

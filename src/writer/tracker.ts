@@ -169,6 +169,11 @@ export class Tracker {
     for (const older of this.#measuring.keys()) if (older <= ticket) this.#measuring.delete(older);
   }
 
+  /** True where a slot holds a region of which a capture would copy only what was written. */
+  holds(slot: SlotIndex): boolean {
+    return this.#held[slot]?.regions.some((candidate) => candidate?.span !== undefined) ?? false;
+  }
+
   /** True where regions are tracked without having been measured before. */
   get isEager(): boolean {
     return this.#mode === 'track';

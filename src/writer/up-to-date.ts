@@ -6,7 +6,7 @@
 import type { Store } from '../store/store.js';
 
 /** What a reader answers from the middle of something: what it saw when that began stays what it sees. */
-const CONTINUED: ReadonlySet<string> = new Set(['region', 'flush']);
+const CONTINUED: ReadonlySet<string> = new Set(['chunks', 'chunkBytes', 'flush']);
 
 export async function upToDate<T>(store: Store, method: string, read: () => Promise<T>): Promise<T> {
   if (!CONTINUED.has(method) && store.isOutdated()) await store.refresh();

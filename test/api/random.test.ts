@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Random, type RandomState, Snap } from '../../src/index.js';
-import { ClassRegistry, decodeState, StateEncoder } from '../../src/state/index.js';
+import { ClassRegistry, Restoration, StateEncoder } from '../../src/state/index.js';
 import { storePath } from './support.js';
 
 const MASK = 2n ** 64n - 1n;
@@ -33,7 +33,7 @@ function save(state: unknown): Uint8Array {
 
 /** What saving and restoring makes of it. */
 function reborn(random: Random): Random {
-  return decodeState(save(random), [], new ClassRegistry([Random])) as Random;
+  return new Restoration(save(random), new ClassRegistry([Random])).finish([]) as Random;
 }
 
 const seeds = fc.oneof(fc.maxSafeInteger(), fc.bigInt(0n, MASK));

@@ -10,6 +10,7 @@ import { opening } from './list/opening.js';
 import { proving } from './list/proving.js';
 import { random } from './list/random.js';
 import { recovery } from './list/recovery.js';
+import { restoring } from './list/restoring.js';
 import { saving } from './list/saving.js';
 import { tracking } from './list/tracking.js';
 import { trees } from './list/trees.js';
@@ -25,6 +26,7 @@ export const mutants: readonly Mutant[] = [
   ...trees,
   ...saving,
   ...tracking,
+  ...restoring,
   ...verifying,
   ...collecting,
   ...copying,

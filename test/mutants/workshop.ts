@@ -45,7 +45,18 @@ export class Workshop {
     }
     symlinkSync(join(checkout, 'node_modules'), join(this.#folder, 'node_modules'));
     mkdirSync(join(this.#folder, 'tmp'));
-    const rooms = ['api', 'chunker', 'compress', 'format', 'gallery', 'io', 'store', 'support', 'writer'];
+    const rooms = [
+      'api',
+      'chunker',
+      'compress',
+      'format',
+      'gallery',
+      'io',
+      'state',
+      'store',
+      'support',
+      'writer',
+    ];
     const tests = rooms.map((room) => `test/${room}`);
     this.#compile({ include: ['src', ...tests] }, 'what is to be mutated');
   }

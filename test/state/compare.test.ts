@@ -4,10 +4,10 @@ import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isSnapError } from '../../src/base/errors.js';
-import { compareSkeletons, regionsFor, type ValueDiff } from '../../src/state/index.js';
+import { compareSkeletons, type ValueDiff } from '../../src/state/index.js';
 import { budget } from '../support/budget.js';
 import { build, CLASSES, Point, Secret, twoSpecs } from './graph-arbitrary.js';
-import { save } from './trips.js';
+import { regionsFor, save } from './trips.js';
 
 const ALL = 1e9;
 
@@ -49,11 +49,11 @@ test('what is said of the second state can be asked for by its path', () => {
       for (const { path, b: there } of compareSkeletons(a.skeleton, b.skeleton, ALL).values) {
         if (there === undefined) continue;
         try {
-          regionsFor(b.skeleton, [path]);
+          regionsFor(b, [path]);
         } catch (error) {
           assert.ok(isSnapError(error, 'SNAP_NOT_FOUND'));
           // The elements of a small typed array have paths, and cannot be had one by one.
-          regionsFor(b.skeleton, [path.replace(/\[\d+\]$/, '')]);
+          regionsFor(b, [path.replace(/\[\d+\]$/, '')]);
         }
       }
     }),

@@ -4,13 +4,7 @@ import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isSnapError, SnapError } from '../../src/base/errors.js';
-import {
-  ClassRegistry,
-  decodeState,
-  inspectSkeleton,
-  type RegionSource,
-  regionsFor,
-} from '../../src/state/index.js';
+import { ClassRegistry, Restoration } from '../../src/state/index.js';
 import { build, CLASSES, graphSpec } from './graph-arbitrary.js';
 import { assertSame } from './same.js';
 import { allocate, load, save } from './trips.js';
@@ -25,16 +19,15 @@ const TYPED = new Set(['SNAP_CORRUPT', 'SNAP_FORMAT', 'SNAP_UNSUPPORTED', 'SNAP_
 /** Decodes whatever this is; anything but a value or a typed error fails the test. */
 function survive(skeleton: Uint8Array): 'value' | string {
   try {
-    const summaries = inspectSkeleton(skeleton);
-    const bytes = summaries.reduce(
+    const restoration = new Restoration(skeleton, registry);
+    const bytes = restoration.regions.reduce(
       (sum, { byteLength, maxByteLength }) => sum + (maxByteLength ?? byteLength),
       0,
     );
     // A caller that knows the snapshot refuses regions of the wrong size before it allocates.
     if (bytes > 1e7) return 'too large for the caller';
-    const regions: RegionSource[] = summaries.map(allocate);
-    regionsFor(skeleton, ['']);
-    decodeState(skeleton, regions, registry);
+    restoration.finish(restoration.regions.map(allocate));
+    new Restoration(skeleton, registry, { only: [''] });
     return 'value';
   } catch (error) {
     if (isSnapError(error) && TYPED.has(error.code)) return error.code;

@@ -5,12 +5,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isSnapError } from '../../src/base/errors.js';
 import { walkPaths } from '../../src/state/graph-paths.js';
-import { ClassRegistry, decodeState, regionsFor, StateEncoder } from '../../src/state/index.js';
+import { ClassRegistry, StateEncoder } from '../../src/state/index.js';
 import { parseSkeleton } from '../../src/state/parse.js';
 import { parsePath, type Segment } from '../../src/state/paths.js';
 import { build, CLASSES, graphSpec, Secret, twoSpecs } from './graph-arbitrary.js';
 import { assertSame, difference } from './same.js';
-import { load, roundTrip, save, sources } from './trips.js';
+import { decodeState, load, roundTrip, save, wantedSources } from './trips.js';
 
 fc.configureGlobal({ includeErrorInReport: true });
 const RUNS = Number(process.env.FC_RUNS ?? 1000);
@@ -96,8 +96,9 @@ test('`only` gives what stands at a path, and needs no other regions', () => {
       const nodes = [...walkPaths(parseSkeleton(saved.skeleton))];
       const path = (nodes[pick % nodes.length] as (typeof nodes)[number]).path();
       const only = [path];
-      const wanted = regionsFor(saved.skeleton, only);
-      const part = decodeState(saved.skeleton, sources(saved, wanted), new ClassRegistry(CLASSES), { only });
+      const part = decodeState(saved.skeleton, wantedSources(saved, only), new ClassRegistry(CLASSES), {
+        only,
+      });
       const [expected, actual] = [at(state, path), at(part, path)];
       // What the path leads through is partial, so only what does not lead back there can be compared whole.
       if (!leadsBack(expected, state, path)) assert.equal(difference(expected, actual), undefined, path);
@@ -117,7 +118,7 @@ test('`only` and `into` together rewrite what stands at a path, or refuse and ch
       const saved = save(state, CLASSES, inline);
       const nodes = [...walkPaths(parseSkeleton(saved.skeleton))];
       const path = (nodes[pick % nodes.length] as (typeof nodes)[number]).path();
-      const regions = sources(saved, regionsFor(saved.skeleton, [path]));
+      const regions = wantedSources(saved, [path]);
       try {
         decodeState(saved.skeleton, regions, new ClassRegistry(CLASSES), { into: live, only: [path] });
       } catch (error) {

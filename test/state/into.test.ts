@@ -5,8 +5,9 @@ import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import {
   ClassRegistry,
-  decodeState,
-  liveRegions,
+  RegionPatch,
+  type RegionSource,
+  Restoration,
   snapDecode,
   snapEncode,
   snapMigrate,
@@ -14,7 +15,7 @@ import {
   snapVersion,
 } from '../../src/state/index.js';
 import { assertSame } from './same.js';
-import { assertRefused, load, roundTrip, save, sources } from './trips.js';
+import { assertRefused, load, roundTrip, type Saved, save, sources } from './trips.js';
 
 interface Memory {
   readonly buffer: ArrayBuffer;
@@ -660,36 +661,111 @@ test('a memory inside of an encoded instance is found in what the live instance 
   assert.equal(live.solver.sum, 131_072, 'decode found the bytes already there');
 });
 
-test('live buffers can be found first, filled by the caller, and given as their own regions', () => {
+/** The regions of a saved state as patches of the live buffers that are there, and whole where none is. */
+function patches(saved: Saved, restoration: Restoration): RegionSource[] {
+  const found = restoration.liveBuffers();
+  return sources(saved).map((source, i) => {
+    const live = found[i];
+    return live ? new RegionPatch(live, (to) => new Uint8Array(to).set(new Uint8Array(source))) : source;
+  });
+}
+
+const resizable = (byteLength: number, fill: number) =>
+  new Uint8Array(Reflect.construct(ArrayBuffer, [byteLength, { maxByteLength: 4000 }]) as ArrayBuffer).fill(
+    fill,
+  );
+
+test('live buffers can be found first, of whatever length, and given what they lack', () => {
   const make = (fill: number) => ({
     u: new Float64Array(500).fill(fill),
     other: new Uint8Array(3000).fill(fill),
     heap: withMemory(1, fill),
     growing: withMemory(fill, fill),
-    resized: new Uint8Array(
-      Reflect.construct(ArrayBuffer, [2000 + fill, { maxByteLength: 4000 }]) as ArrayBuffer,
-    ).fill(fill),
+    resized: resizable(2000 + fill, fill),
+    shrunk: resizable(2010 - fill, fill),
   });
   const live = { ...make(1), other: null };
   const saved = save(make(2));
-  const registry = new ClassRegistry();
-  const found = liveRegions(saved.skeleton, registry, { into: live });
+  const restoration = new Restoration(saved.skeleton, new ClassRegistry(), { into: live });
+  const buffers = [live.u, live.heap.all, live.growing.all, live.resized, live.shrunk].map(
+    ({ buffer }) => buffer,
+  );
   assert.deepEqual(
-    found.map((buffer) => [live.u.buffer, live.heap.memory.buffer].indexOf(buffer as ArrayBuffer)),
-    [0, -1, 1, -1, -1],
+    restoration.liveBuffers().map((buffer) => buffers.indexOf(buffer as ArrayBuffer)),
+    [0, -1, 1, 2, 3, 4],
   );
   assert.equal(live.u[0], 1, 'nothing is changed');
-  const regions = sources(saved).map((source, i) => {
-    const buffer = found[i];
-    if (buffer === undefined) return source;
-    new Uint8Array(buffer).set(saved.bytes[i] as Uint8Array);
-    return buffer;
+  assert.equal(restoration.finish(patches(saved, restoration)), live);
+  assertSame(live, make(2));
+  assert.ok(live.u.buffer === buffers[0] && live.heap.all.buffer === buffers[1]);
+  assert.ok(live.resized.buffer === buffers[3] && live.shrunk.buffer === buffers[4]);
+  const misfit = new Restoration(saved.skeleton, new ClassRegistry(), { into: [] });
+  assert.throws(() => misfit.liveBuffers(), { code: 'SNAP_MISMATCH' });
+});
+
+test('a patch is written to no other buffer than the one that was found, and to that of its length then', () => {
+  const meddle: Record<string, (live: ReturnType<typeof make>) => void> = {
+    'u is another view': (live) => {
+      live.u = new Float64Array(500);
+    },
+    'u is gone': (live) => {
+      live.u = null as never;
+    },
+    'resized is resized': (live) => {
+      (live.resized.buffer as unknown as { resize(bytes: number): void }).resize(1000);
+    },
+    'memory is grown': (live) => {
+      live.heap.memory.grow(1);
+    },
+  };
+  const make = (fill: number) => ({
+    n: fill,
+    u: new Float64Array(500).fill(fill),
+    heap: withMemory(fill, fill),
+    resized: resizable(2000, fill),
   });
-  assert.equal(decodeState(saved.skeleton, regions, registry, { into: live }), live);
-  const { u, other, heap, growing, resized } = live as unknown as ReturnType<typeof make>;
+  for (const [what, change] of Object.entries(meddle)) {
+    const live = make(1);
+    const { u } = live;
+    const saved = save(make(3));
+    const restoration = new Restoration(saved.skeleton, new ClassRegistry(), { into: live });
+    const regions = patches(saved, restoration);
+    change(live);
+    assert.throws(
+      () => restoration.finish(regions),
+      { code: 'SNAP_MISMATCH' },
+      `${what}, and that is noticed`,
+    );
+    assert.deepEqual([live.n, u[0], live.heap.all[0] ?? 1, live.resized[0]], [1, 1, 1, 1], what);
+  }
+});
+
+test('a memory that a class is given comes whole: what the class writes to it does not stay', () => {
+  class Solver {
+    readonly memory: Memory;
+    constructor(memory: Memory) {
+      this.memory = memory;
+    }
+    static [snapEncode]({ memory }: Solver): unknown {
+      return { memory };
+    }
+    static [snapDecode]({ memory }: { memory: Memory }): Solver {
+      new Uint8Array(memory.buffer).fill(99);
+      return new Solver(memory);
+    }
+  }
+  const make = (fill: number) => {
+    const memory = new Memory({ initial: 1 });
+    new Uint8Array(memory.buffer).fill(fill);
+    return { solver: new Solver(memory), u: new Uint8Array(5000).fill(fill) };
+  };
+  const live = make(1);
+  const saved = save(make(2), [Solver]);
+  const restoration = new Restoration(saved.skeleton, new ClassRegistry([Solver]), { into: live });
   assert.deepEqual(
-    [u[499], other[2999], heap.all[9], growing.all[100_000], resized.length],
-    [2, 2, 2, 2, 2002],
+    restoration.liveBuffers().map((buffer) => buffer === live.u.buffer),
+    [false, true],
   );
-  assert.throws(() => liveRegions(saved.skeleton, registry, { into: [] }), { code: 'SNAP_MISMATCH' });
+  restoration.finish(patches(saved, restoration));
+  assert.deepEqual([new Uint8Array(live.solver.memory.buffer)[7], live.u[7]], [2, 2]);
 });

@@ -3,17 +3,18 @@
 
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
-import {
-  ClassRegistry,
-  decodeState,
-  regionsFor,
-  snapDecode,
-  snapEncode,
-  snapName,
-  snapVersion,
-} from '../../src/state/index.js';
+import { ClassRegistry, snapDecode, snapEncode, snapName, snapVersion } from '../../src/state/index.js';
 import { assertSame } from './same.js';
-import { assertRefused, load, roundTrip, type Saved, save, sources } from './trips.js';
+import {
+  assertRefused,
+  decodeState,
+  load,
+  regionsFor,
+  roundTrip,
+  type Saved,
+  save,
+  wantedSources,
+} from './trips.js';
 
 class Solver {
   grids: unknown[] = [];
@@ -56,8 +57,8 @@ function state() {
 const saved: Saved = save(state(), classes);
 const paths = saved.regions.map(({ path }) => path);
 const only = (...wanted: string[]) => {
-  const indexes = regionsFor(saved.skeleton, wanted);
-  const value = decodeState(saved.skeleton, sources(saved, indexes), new ClassRegistry(classes), {
+  const indexes = regionsFor(saved, wanted);
+  const value = decodeState(saved.skeleton, wantedSources(saved, wanted), new ClassRegistry(classes), {
     only: wanted,
   }) as ReturnType<typeof state>;
   return { value, regions: indexes.map((i) => paths[i]) };
@@ -122,7 +123,7 @@ test('what cannot be made in part comes whole', () => {
 });
 
 test('every region can be asked for by its own name', () => {
-  for (const [i, path] of paths.entries()) assert.ok(regionsFor(saved.skeleton, [path]).includes(i), path);
+  for (const [i, path] of paths.entries()) assert.ok(regionsFor(saved, [path]).includes(i), path);
 });
 
 test('a path that leads nowhere is named', () => {
@@ -148,7 +149,7 @@ test('a path that leads nowhere is named', () => {
     const says = new RegExp(
       `holds nothing at ${JSON.stringify(path).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`,
     );
-    assertRefused(() => regionsFor(saved.skeleton, ['step', path]), 'SNAP_NOT_FOUND', path, says);
+    assertRefused(() => regionsFor(saved, ['step', path]), 'SNAP_NOT_FOUND', path, says);
     assertRefused(() => load(saved, classes, { only: [path] }), 'SNAP_NOT_FOUND', path, says);
   }
 });
@@ -205,7 +206,7 @@ test('into a live state, only what was asked for is rewritten', () => {
   live.solver.dt = 9;
   live.probes.set('a', 1).set('mine', 2);
   const wanted = ['solver.grids[0].u', 'probes.get(5)', 'step'];
-  const regions = sources(saved, regionsFor(saved.skeleton, wanted));
+  const regions = wantedSources(saved, wanted);
   const restored = decodeState(saved.skeleton, regions, new ClassRegistry(classes), {
     into: live,
     only: wanted,

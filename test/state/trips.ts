@@ -3,13 +3,13 @@
 import { strict as assert } from 'node:assert';
 import { isSnapError, type SnapErrorCode } from '../../src/base/errors.js';
 import {
+  type AnyBuffer,
   ClassRegistry,
   type DecodeOptions,
-  decodeState,
-  inspectSkeleton,
   type Region,
+  type RegionNeed,
   type RegionSource,
-  type RegionSummary,
+  Restoration,
   StateEncoder,
 } from '../../src/state/index.js';
 
@@ -28,20 +28,44 @@ export function save(state: unknown, classes: Iterable<object> = [], inlineBytes
 }
 
 /** A buffer of the kind that a region asks for. */
-export function allocate(summary: RegionSummary): RegionSource {
-  const kind = summary.shared ? SharedArrayBuffer : ArrayBuffer;
-  const { byteLength, maxByteLength } = summary;
+export function allocate({ shared, byteLength, maxByteLength }: RegionNeed): AnyBuffer {
+  const kind = shared ? SharedArrayBuffer : ArrayBuffer;
   const args = maxByteLength === undefined ? [byteLength] : [byteLength, { maxByteLength }];
-  return Reflect.construct(kind, args) as RegionSource;
+  return Reflect.construct(kind, args) as AnyBuffer;
 }
 
-export function sources(saved: Saved, wanted?: readonly number[]): (RegionSource | undefined)[] {
-  return inspectSkeleton(saved.skeleton).map((summary, i) => {
-    if (wanted !== undefined && !wanted.includes(i)) return undefined;
-    const source = allocate(summary);
-    new Uint8Array(source).set(saved.bytes[i] as Uint8Array);
-    return source;
-  });
+/** Buffers that hold the bytes of all regions. */
+export function sources(saved: Saved): AnyBuffer[] {
+  return needsOf(saved).map((need, i) => filled(need, saved, i));
+}
+
+/** The same, but of those regions alone that `only` wants. */
+export function wantedSources(saved: Saved, only: readonly string[]): (AnyBuffer | undefined)[] {
+  return needsOf(saved, only).map((need, i) => (need.wanted ? filled(need, saved, i) : undefined));
+}
+
+function filled(need: RegionNeed, saved: Saved, index: number): AnyBuffer {
+  const buffer = allocate(need);
+  new Uint8Array(buffer).set(saved.bytes[index] as Uint8Array);
+  return buffer;
+}
+
+export function needsOf({ skeleton }: { skeleton: Uint8Array }, only?: readonly string[]): RegionNeed[] {
+  return new Restoration(skeleton, new ClassRegistry(), only && { only }).regions;
+}
+
+/** Indexes of the regions that `only` wants. */
+export function regionsFor(saved: { skeleton: Uint8Array }, only: readonly string[]): number[] {
+  return needsOf(saved, only).flatMap(({ wanted }, index) => (wanted ? index : []));
+}
+
+export function decodeState(
+  skeleton: Uint8Array,
+  regions: readonly (RegionSource | undefined)[],
+  registry: ClassRegistry,
+  options: DecodeOptions = {},
+): unknown {
+  return new Restoration(skeleton, registry, options).finish(regions);
 }
 
 export function load(saved: Saved, classes: Iterable<object> = [], options: DecodeOptions = {}): unknown {

@@ -51,7 +51,7 @@ export const checks: readonly Mutant[] = [
     name: 'id-ignored-on-read',
     breaks: 'bytes are handed out only if they have the id they were asked by',
     file: 'store/record-reader.ts',
-    find: 'if (!chunkIdOf(target).equals(id)) {',
+    find: 'if (verify && !chunkIdOf(target).equals(id)) {',
     replace: 'if (target.length !== location.rawLength) {',
     tests: [HOSTILE, FLIPS],
   },

@@ -1,0 +1,170 @@
+/**
+ * What a restore asks of the writer thread: what a snapshot consists of, and the bytes of chunks.
+ *
+ * Chunks are asked for by the megabyte and written to shared memory, so that one piece is decoded here while the one
+ * before is put in its place there; between two pieces saves and other requests have their turn.
+ */
+
+import { invariant, SnapError } from '../base/errors.js';
+import type { SnapshotId } from '../base/ids.js';
+import type { RegionEntry } from '../format/manifest.js';
+import { ENTRY_BYTES, EntryList } from '../format/page.js';
+import type { Tree } from '../format/tree.js';
+import type { Summary } from '../store/index.js';
+import { checkFits } from '../store/limits.js';
+import { readBytes, readRegionTable } from '../store/manifests.js';
+import { visitChunks } from '../store/region-tree.js';
+import type { Store } from '../store/store.js';
+import { readRange } from '../store/tree-cursor.js';
+import type { CapturedChunks, ChunkTable } from './chunk-table.js';
+import { type Client, nameOf } from './client.js';
+import { describe, find, manifestOf, naming, type RegionInfo, regionInfo } from './finding.js';
+import type { SnapshotInfo } from './protocol.js';
+import type { SnapshotRef } from './refs.js';
+import type { SlotIndex } from './slots.js';
+
+export interface OpenedSnapshot {
+  info: SnapshotInfo;
+  skeleton: Uint8Array;
+  regions: RegionInfo[];
+}
+
+/** Chunks to be read, and where to. */
+export interface PieceRequest {
+  /** How many of the chunks belong to which region: for whoever reads of damage. */
+  parts: { region: number; count: number }[];
+  /** Id and length of each, as in a page. */
+  entries: Uint8Array;
+  memory: SharedArrayBuffer;
+  /** Where in `memory` the first one begins; the others follow. */
+  offset: number;
+  /** Check them against their ids; otherwise whoever asks does. */
+  verify: boolean;
+}
+
+export const restoreRequests = {
+  /** Id and skeleton of a snapshot, and what its regions are. */
+  async open(store: Store, client: Client, ref: SnapshotRef, run?: string): Promise<OpenedSnapshot> {
+    const summary = await find(store, ref, run ?? client.run);
+    const manifest = manifestOf(store, summary);
+    try {
+      return {
+        info: await describe(store, summary, manifest),
+        skeleton: readBytes(store, manifest.skeleton),
+        regions: regionsOf(store, client, summary).map(regionInfo),
+      };
+    } catch (error) {
+      throw naming(summary, error);
+    }
+  },
+
+  /** The chunks of regions; with `compare`, which of them the capture that is held has too. */
+  async chunks(
+    store: Store,
+    client: Client,
+    id: SnapshotId,
+    indexes: number[],
+    compare: boolean,
+  ): Promise<ChunkTable> {
+    const summary = await find(store, id, '');
+    const regions = indexes.map((index) => regionOf(store, client, summary, index));
+    const lists = regions.map(({ path, tree }) => {
+      try {
+        return chunksOf(store, tree);
+      } catch (error) {
+        throw naming(summary, error, path);
+      }
+    });
+    return {
+      counts: lists.map(({ count }) => count),
+      entries: Buffer.concat(lists.map((list) => list.bytes)),
+      captured: compare ? capturedOf(client, regions, lists) : undefined,
+    };
+  },
+
+  /** Reads chunks into shared memory. */
+  async chunkBytes(store: Store, client: Client, id: SnapshotId, piece: PieceRequest): Promise<void> {
+    const summary = await find(store, id, '');
+    const chunks = new EntryList(Buffer.from(piece.entries));
+    let next = 0;
+    let at = piece.offset;
+    for (const { region, count } of piece.parts) {
+      try {
+        for (const end = next + count; next < end; next++) {
+          const length = chunks.byteLength(next);
+          store.readChunk(chunks.id(next), Buffer.from(piece.memory, at, length), piece.verify);
+          at += length;
+        }
+      } catch (error) {
+        throw naming(summary, error, regionOf(store, client, summary, region).path);
+      }
+    }
+  },
+
+  /** The verified bytes of a part of a region, handed over. */
+  async piece(store: Store, client: Client, id: SnapshotId, index: number, start: number, length: number) {
+    const summary = await find(store, id, '');
+    const entry = regionOf(store, client, summary, index);
+    invariant(start + length <= entry.tree.byteLength, 'a piece lies outside of its region');
+    const piece = new ArrayBuffer(length);
+    try {
+      readRange(store, entry.tree, start, Buffer.from(piece));
+    } catch (error) {
+      throw naming(summary, error, entry.path);
+    }
+    return piece;
+  },
+};
+
+function chunksOf(store: Store, tree: Tree): EntryList {
+  const list = new EntryList();
+  visitChunks(store, tree, (id, _offset, byteLength) => {
+    const { count } = list;
+    // Pages that are shared would let a small hostile store describe more chunks than memory holds.
+    if ((count & (count - 1)) === 0) checkFits(2 * count * ENTRY_BYTES);
+    list.resize(count + 1);
+    list.set(count, id, byteLength);
+  });
+  return list;
+}
+
+/** What the capture that is held has of these regions; undefined where none is held, or nobody knows its chunks. */
+function capturedOf(
+  { base, trees }: Client,
+  regions: readonly RegionEntry[],
+  lists: readonly EntryList[],
+): CapturedChunks | undefined {
+  if (!base || !trees) return undefined;
+  const same = Buffer.alloc(lists.reduce((sum, { count }) => sum + count, 0));
+  let next = 0;
+  const places = regions.map(({ path }, position) => {
+    const list = lists[position] as EntryList;
+    const bytes = base.regions.get(nameOf(path));
+    const tree = trees.get(nameOf(path));
+    let start = 0;
+    for (let index = 0; index < list.count; index++, next++) {
+      if (tree && start === index * tree.chunkBytes && tree.has(index, list.id(index))) same[next] = 1;
+      start += list.byteLength(index);
+    }
+    return (
+      bytes && tree && { extents: bytes.extents, byteLength: bytes.byteLength, chunkBytes: tree.chunkBytes }
+    );
+  });
+  return { slot: base.slot as SlotIndex, regions: places, same };
+}
+
+function regionOf(store: Store, client: Client, summary: Summary, index: number): RegionEntry {
+  const { id } = summary;
+  const entry = regionsOf(store, client, summary)[index];
+  if (!entry) throw new SnapError('SNAP_CORRUPT', `snapshot ${id} has no region ${index}`, { snapshot: id });
+  return entry;
+}
+
+/** The regions of a snapshot. They are asked for again and again, so the table is not read again each time. */
+function regionsOf(store: Store, client: Client, summary: Summary): RegionEntry[] {
+  const { id } = summary;
+  const held = client.regionTable?.id === id ? client.regionTable.entries.deref() : undefined;
+  const entries = held ?? readRegionTable(store, manifestOf(store, summary));
+  if (!held) client.regionTable = { id, entries: new WeakRef(entries) };
+  return entries;
+}

@@ -1,0 +1,51 @@
+/** Slots that are sized and touched before the first save, and what is in them meanwhile. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MiB } from '../../src/base/sizes.js';
+import { Snap } from '../../src/index.js';
+import { residentBytes } from '../../src/io/machine.js';
+import type { Store } from '../../src/store/store.js';
+import { touchJob } from '../../src/writer/touch-job.js';
+import { storePath } from './support.js';
+
+test('touching changes no byte, and ends when it is told to', async () => {
+  const segments = [new SharedArrayBuffer(3 * MiB + 4), new SharedArrayBuffer(65_536)];
+  const filled = segments.map((segment) => new Uint8Array(segment).fill(0xa5));
+  let stopped = false;
+  const context = { shouldStop: () => stopped, pinned: () => new Set<string>() };
+  let steps = 0;
+  for await (const _ of touchJob(undefined as never as Store, context, [segments])) steps++;
+  assert.equal(steps, 5, 'one for each megabyte that is begun');
+  for (const bytes of filled) assert.ok(bytes.every((byte) => byte === 0xa5));
+  stopped = true;
+  const job = touchJob(undefined as never as Store, context, [segments]);
+  await job.next();
+  assert.equal((await job.next()).done, true);
+});
+
+test('after prepare the slots have their pages', async (t) => {
+  await using snap = await Snap.open(storePath(t));
+  const state = { u: new Float64Array((64 * MiB) / 8).fill(1) };
+  const before = residentBytes();
+  await snap.prepare(state);
+  const added = residentBytes() - before;
+  assert.ok(added > 100 * MiB, `${Math.round(added / MiB)} MiB of two times 64`);
+});
+
+test('a save that comes while slots are touched is whole', async (t) => {
+  const path = storePath(t);
+  const state = { n: 0, u: new Float64Array((16 * MiB) / 8).fill(3) };
+  {
+    await using snap = await Snap.open(path);
+    await snap.save(state, { durable: true });
+  }
+  await using snap = await Snap.open(path);
+  const restored = await snap.restore<typeof state>();
+  for (const n of [1, 2]) {
+    restored.n = n;
+    restored.u.fill(n);
+    await snap.save(restored);
+  }
+  assert.deepEqual(await snap.restore(), restored);
+});

@@ -1,0 +1,73 @@
+/** Mutants of restoring: what is verified by whom, what a live state lacks, and when it is written to. */
+
+import type { Mutant } from '../mutant.js';
+
+const INTO = 'api/restore-into';
+const TROUBLE = 'api/restore-trouble';
+
+export const restoring: readonly Mutant[] = [
+  {
+    name: 'nobody-verifies',
+    breaks: 'what one thread does not verify the other does',
+    file: 'writer/chunk-reader.ts',
+    find: 'if (!first.verified) await this.#verify(first);',
+    replace: '',
+    tests: [TROUBLE],
+  },
+  {
+    name: 'slot-given-back-while-written-to',
+    breaks: 'a restore that is given up waits for what it has asked for',
+    file: 'writer/chunk-reader.ts',
+    find: 'await Promise.allSettled(underway.map(({ answer }) => answer));',
+    replace: '',
+    tests: [TROUBLE],
+  },
+  {
+    name: 'lent-slot-kept',
+    breaks: 'a slot that was lent is given back',
+    file: 'writer/staging.ts',
+    find: 'if (this.#lent !== undefined) this.#released(this.#lent);',
+    replace: '',
+    tests: [TROUBLE],
+  },
+  {
+    name: 'staged-chunks-overlap',
+    breaks: 'what is staged has a place of its own',
+    file: 'writer/staging.ts',
+    find: 'this.#offset += byteLength;',
+    replace: '',
+    tests: [INTO],
+  },
+  {
+    name: 'capture-compared-whatever-it-holds',
+    breaks: 'only chunks that the capture has of the snapshot are compared with it',
+    file: 'writer/live-region.ts',
+    find: 'if (same[index] !== 1 || this.chunks.end(index) > live.length)',
+    replace: 'if (this.chunks.end(index) > live.length)',
+    tests: [INTO],
+  },
+  {
+    name: 'later-capture-compared',
+    breaks: 'a slot that was filled again is not what the last capture was',
+    file: 'api/region-reading.ts',
+    find: 'if (slots && slots.captures === captures)',
+    replace: 'if (slots)',
+    tests: [INTO],
+  },
+  {
+    name: 'short-live-chunk-taken-for-whole',
+    breaks: 'a chunk that a live buffer holds in part is read',
+    file: 'writer/live-region.ts',
+    find: 'if (same[index] !== 1 || this.chunks.end(index) > live.length)',
+    replace: 'if (same[index] !== 1)',
+    tests: [INTO],
+  },
+  {
+    name: 'patch-of-any-buffer',
+    breaks: 'a patch is written only to the buffer that it was made for',
+    file: 'state/region-sources.ts',
+    find: 'return buffer === this.live && buffer.byteLength === this.#byteLength;',
+    replace: 'return buffer !== undefined;',
+    tests: ['state/into'],
+  },
+];
