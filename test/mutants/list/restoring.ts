@@ -31,6 +31,14 @@ export const restoring: readonly Mutant[] = [
     tests: [TROUBLE],
   },
   {
+    name: 'tracked-slot-lent',
+    breaks: 'a slot that a capture copies only a part into keeps the rest',
+    file: 'writer/slots.ts',
+    find: 'if (index === undefined || this.#tracker?.holds(index)) return undefined;',
+    replace: 'if (index === undefined) return undefined;',
+    tests: ['api/track'],
+  },
+  {
     name: 'staged-chunks-overlap',
     breaks: 'what is staged has a place of its own',
     file: 'writer/staging.ts',
