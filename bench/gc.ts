@@ -54,6 +54,15 @@ await runBench(
     const child = spawnSync(process.execPath, [program, store, String(kept)], { encoding: 'utf8' });
     if (child.status !== 0) throw new Error(child.stderr);
     const rest = JSON.parse(child.stdout) as GcReport & { openBytes: number; peakBytes: number };
+    const heldBytes = rest.peakBytes - rest.openBytes;
+    report.hold(14, {
+      of: `gc of ${rest.dropped} of ${snapshots} snapshots`,
+      floor: `open ${formatBytes(rest.openBytes)}`,
+      figure: formatBytes(heldBytes),
+      ratio: '',
+      limit: '100 MB',
+      met: heldBytes <= 100e6,
+    });
     report.section(
       `gc --keep-last ${kept} of ${snapshots} snapshots, at rest`,
       [

@@ -62,6 +62,17 @@ await runBench('scale', 'stores of a million chunks and of 100,000 snapshots', a
         result,
       })),
     );
+    if (size === SNAPSHOTS) {
+      const opened = rows[0];
+      report.hold(13, {
+        of: `opening ${name} after a clean close`,
+        floor: '',
+        figure: showMillis(opened?.time ?? Number.NaN),
+        ratio: '',
+        limit: '100 ms',
+        met: (opened?.time ?? Number.NaN) <= 100,
+      });
+    }
     report.section(
       `${name}, ${formatBytes(stored)}`,
       [

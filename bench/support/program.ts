@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { KiB, MiB } from '../../src/base/sizes.js';
 import { scratchFolder } from './disk.js';
 import { describeMachine } from './machine.js';
+import type { Held } from './targets.js';
 
 export interface Context {
   /** An empty folder on the disk to be measured; removed at the end. */
@@ -28,6 +29,8 @@ type Row = Record<string, string | number | undefined>;
 
 export class Report {
   readonly #sections: { title: string; notes: string[]; rows: Row[] }[] = [];
+  /** What is held against the targets. */
+  readonly targets: Held[] = [];
 
   /** Prints a table and keeps its rows. Columns that no row has are left out. */
   section(title: string, columns: readonly Column[], rows: readonly Row[], ...notes: string[]): void {
@@ -48,6 +51,11 @@ export class Report {
     console.log(`\n${title}\n${table.toString()}`);
     for (const note of notes) console.log(note);
     this.#sections.push({ title, notes, rows: [...rows] });
+  }
+
+  /** Files a figure beside the target it is held against. */
+  hold(target: number, held: Omit<Held, 'target'>): void {
+    this.targets.push({ target, ...held });
   }
 
   toJSON(): unknown {
@@ -92,7 +100,7 @@ export async function runBench(
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(
       path,
-      `${JSON.stringify({ bench: name, at: new Date(), machine, sections: report }, null, 2)}\n`,
+      `${JSON.stringify({ bench: name, at: new Date(), machine, sections: report, targets: report.targets }, null, 2)}\n`,
     );
     console.log(`\nfigures in ${path}`);
   } finally {
@@ -133,9 +141,4 @@ export function showRatio(value: number): string {
 
 export function showPercent(share: number): string {
   return Number.isNaN(share) ? '-' : `${(100 * share).toFixed(1)} %`;
-}
-
-/** Whether a target was reached, as a word for the table. */
-export function verdict(reached: boolean): string {
-  return reached ? 'yes' : 'NO';
 }
