@@ -17,6 +17,7 @@
 import { type InspectOptions, inspect } from 'node:util';
 
 const { getOwnPropertyNames, getOwnPropertySymbols, hasOwn } = Object;
+const { ownKeys } = Reflect;
 const NONE: readonly string[] = [];
 
 /** From this length on inspect is quicker than the list of names (100-element arrays: 950 ns either way). */
@@ -62,6 +63,14 @@ export function extraNames(value: object, intrinsic: number): readonly string[] 
 
 export function hasSymbolKeys(value: object): boolean {
   return getOwnPropertySymbols(value).length !== 0;
+}
+
+/** True of a short array with no property, named or by a symbol, beside its elements and its length. */
+export function isBareShortArray(array: readonly unknown[]): boolean {
+  if (array.length >= INSPECT_ARRAY_MIN) return false;
+  // Indexes come first, then 'length', then all else, symbols last.
+  const keys = ownKeys(array);
+  return keys[keys.length - 1] === 'length';
 }
 
 /** Named own properties of an array. Symbol keys must have been ruled out. */

@@ -4,6 +4,7 @@ import { checks } from './list/checks.js';
 import { collecting } from './list/collecting.js';
 import { commits } from './list/commits.js';
 import { copying } from './list/copying.js';
+import { graphs } from './list/graphs.js';
 import { lengths } from './list/lengths.js';
 import { looping } from './list/looping.js';
 import { opening } from './list/opening.js';
@@ -21,6 +22,7 @@ export const mutants: readonly Mutant[] = [
   ...commits,
   ...checks,
   ...lengths,
+  ...graphs,
   ...opening,
   ...recovery,
   ...trees,
