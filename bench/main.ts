@@ -1,6 +1,6 @@
 /**
  * Runs benchmarks, each in a process of its own: `npm run bench`, `npm run bench -- stall [options]`, and then holds the
- * figures that were filed last against the targets; `npm run bench -- targets` does only that. What takes many minutes
+ * figures that were filed last against the targets; `npm run bench -- targets [--markdown]` does only that. What takes many minutes
  * runs only when it is named.
  */
 
@@ -46,4 +46,4 @@ for (const name of wanted.filter((bench) => bench !== 'targets')) {
   const { status } = spawnSync(process.execPath, ['--expose-gc', program, ...options], { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 }
-printTargets(FIGURES);
+printTargets(FIGURES, names.includes('targets') && options.includes('--markdown'));

@@ -1,4 +1,7 @@
-/** Draws the charts of docs/performance.md from the figures that were measured last, as SVG. */
+/**
+ * Draws the charts of docs/performance.md from the figures that were filed last, as SVG: those of the comparisons here, and
+ * those of the benchmarks of the project.
+ */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +9,7 @@ import * as echarts from 'echarts';
 import { RESULTS, script } from './support.js';
 
 const FOLDER = script('../../docs/charts');
+const BENCHES = script('../../build/bench');
 const WIDTH = 860;
 const COLOURS = ['#0b6e4f', '#c1440e', '#8a6d00', '#44519e', '#7a3b69', '#555555'];
 
@@ -24,8 +28,8 @@ function draw(name, height, option) {
   console.log(`docs/charts/${name}.svg`);
 }
 
-function resultOf(name) {
-  const path = join(RESULTS, `${name}.json`);
+function resultOf(name, folder = RESULTS) {
+  const path = join(folder, `${name}.json`);
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
@@ -111,6 +115,89 @@ function space({ rows, snapshots }) {
   });
 }
 
+/** Rows of a benchmark's table as groups of bars, on a logarithmic scale. */
+function groups(name, title, unit, labels, series) {
+  const present = series.filter(({ values }) => values.some((value) => value > 0));
+  draw(name, 130 + labels.length * (18 + 16 * present.length), {
+    title: { text: title, left: 'center', textStyle: { fontSize: 15 } },
+    legend: { top: 30, itemGap: 30 },
+    grid: { left: 270, right: 90, top: 70, bottom: 40 },
+    xAxis: { type: 'log', name: unit, nameLocation: 'end', axisLabel: { formatter: short } },
+    yAxis: {
+      type: 'category',
+      data: labels,
+      inverse: true,
+      axisLabel: { width: 235, overflow: 'break' },
+    },
+    series: present.map((one) => ({
+      name: one.name,
+      type: 'bar',
+      data: one.values.map((value) => (value > 0 ? value : undefined)),
+      label: { show: true, position: 'right', fontSize: 10, formatter: ({ value }) => short(value) },
+    })),
+  });
+}
+
+function short(value) {
+  if (value >= 1000 || value < 0.001) return Number(value.toPrecision(3)).toLocaleString('en');
+  return String(Number(value.toPrecision(3)));
+}
+
+/** What to draw of each benchmark: one of its tables, how a row is called, and which columns. */
+const TABLES = [
+  {
+    bench: 'stall',
+    title: 'What a save by copy holds the loop for',
+    label: ({ state }) => state,
+    columns: ['memcpy p50', 'stall p50', 'stall p99'],
+  },
+  {
+    bench: 'incremental',
+    title: '256 MiB: from the call of save to durable',
+    label: ({ changed }) => `changed: ${changed}`,
+    columns: ['memcpy + compare', 'durable', 'durable p99'],
+  },
+  {
+    bench: 'commit',
+    title: '80 KB, all of it changed: from the call of save to durable',
+    label: ({ saves, store }) => `up to save ${saves} (store: ${store})`,
+    columns: ['append p50', 'durable p50', 'durable p99'],
+  },
+  {
+    bench: 'restore',
+    title: 'Restoring into fresh memory, all of it verified',
+    label: ({ state, data, 'page cache': cache }) => `${state}, ${data}, page cache ${cache}`,
+    columns: ['read', 'restore'],
+  },
+  {
+    bench: 'restore',
+    name: 'restore-into',
+    section: 3,
+    title: 'Restoring into a living state of which 1 % differs',
+    label: ({ state, data, 'compared with': by }) => `${state}, ${data}, compared with ${by}`,
+    columns: ['compare', 'restore'],
+  },
+  {
+    bench: 'track',
+    title: 'Saving with dirty pages from the kernel',
+    label: ({ state, changed, codec }) => `${state}, changed: ${changed}, codec: ${codec}`,
+    columns: ['memcpy', 'stall', 'durable'],
+  },
+  {
+    bench: 'graphs',
+    title: '100,000 objects: what a save holds the loop for',
+    label: ({ objects, changed }) => `${objects}; changed: ${changed}`,
+    columns: ['v8.serialize', 'stall'],
+  },
+  {
+    bench: 'filters',
+    title: 'How many times smaller a chunk becomes',
+    unit: 'x',
+    label: ({ state }) => state,
+    columns: ['none', 'shuffle', 'delta', 'difference'],
+  },
+];
+
 const found = {
   iterations: resultOf('iterations'),
   incremental: resultOf('incremental'),
@@ -121,14 +208,14 @@ if (found.incremental) {
   const { rows } = found.incremental;
   const labels = rows.map(({ name }) => name);
   bars(
-    'incremental-time',
+    'peers-time',
     '256 MiB, 1 % changed: from the call to durable',
     'ms',
     labels,
     rows.map((row) => 1000 * row.durable),
   );
   bars(
-    'incremental-cpu',
+    'peers-cpu',
     '256 MiB, 1 % changed: CPU time',
     'ms',
     labels,
@@ -136,4 +223,13 @@ if (found.incremental) {
   );
 }
 if (found.space) space(found.space);
-if (Object.values(found).every((one) => !one)) console.log('no results yet: npm start');
+for (const { bench, name = bench, section = 0, title, unit = 'ms', label, columns } of TABLES) {
+  const rows = resultOf(bench, BENCHES)?.sections[section]?.rows;
+  if (!rows) continue;
+  const series = columns.map((column) => ({
+    name: column,
+    values: rows.map((row) => Number.parseFloat(row[column])),
+  }));
+  groups(name, title, unit, rows.map(label), series);
+}
+if (Object.values(found).every((one) => !one)) console.log('no results of other programs yet: npm start');

@@ -129,4 +129,29 @@ console.table(
   })),
 );
 for (const name of absent) console.log(`skipped: ${name} is not installed`);
-writeResult('incremental', { bytes: BYTES, changed: CHANGED, rounds: ROUNDS, versions, rows, absent });
+const ms = (seconds) => `${(1000 * seconds).toFixed(1)} ms`;
+const targets = rows.slice(1).flatMap(({ name, durable, cpu }) =>
+  name === 'zstd -3'
+    ? []
+    : [
+        ['to durable', durable, ours.durable, 10],
+        ['CPU', cpu, ours.cpu, 20],
+      ].map(([what, theirs, mine, limit]) => ({
+        target: 16,
+        of: `beside ${name}: ${what}`,
+        floor: ms(theirs),
+        figure: ms(mine),
+        ratio: `1 / ${(theirs / mine).toFixed(1)}`,
+        limit: `1 / ${limit}`,
+        met: theirs >= limit * mine,
+      })),
+);
+writeResult('incremental', {
+  bytes: BYTES,
+  changed: CHANGED,
+  rounds: ROUNDS,
+  versions,
+  rows,
+  absent,
+  targets,
+});

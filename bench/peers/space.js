@@ -62,4 +62,18 @@ for (const make of SYSTEMS) {
 for (const [program, version] of Object.entries(present)) {
   if (!version) console.log(`skipped: ${program} is not installed`);
 }
-writeResult('space', { snapshots: SNAPSHOTS, versions: present, rows });
+const share = (bytes, logical) => `${((100 * bytes) / logical).toFixed(1)} %`;
+const targets = rows.flatMap(({ name, logical, bytes: { holdfast, ...others } }) => {
+  if (Object.keys(others).length === 0) return [];
+  const [best, least] = Object.entries(others).sort((a, b) => a[1] - b[1])[0];
+  return {
+    target: 12,
+    of: name,
+    floor: `${best} ${share(least, logical)} of the states`,
+    figure: share(holdfast, logical),
+    ratio: `${(holdfast / least).toFixed(2)} x`,
+    limit: 'below 1 x',
+    met: holdfast < least,
+  };
+});
+writeResult('space', { snapshots: SNAPSHOTS, versions: present, rows, targets });

@@ -71,9 +71,11 @@ export function quantile(samples, share) {
 
 export const median = (samples) => quantile(samples, 0.5);
 
+/** Files a result; its `targets` are what `npm run bench -- targets` of the project shows of it. */
 export function writeResult(name, result) {
   mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
+  const filed = { bench: `peers: ${name}`, at: new Date(), ...result };
+  writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify(filed, null, 1)}\n`);
 }
 
 export function script(name) {

@@ -49,34 +49,43 @@ interface Filed {
   targets?: Held[];
 }
 
-/** Prints a table of every target from the files of figures in some folders. */
-export function printTargets(folders: readonly string[]): void {
+const HEAD = ['', 'target', 'of', 'floor', 'figure', 'ratio', 'limit', 'met'];
+
+/** Prints a table of every target from the files of figures in some folders, for a terminal or as Markdown. */
+export function printTargets(folders: readonly string[], markdown: boolean): void {
   const filed = folders.filter(existsSync).flatMap((folder) =>
     readdirSync(folder)
       .filter((name) => name.endsWith('.json'))
       .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Filed),
   );
   const held = filed.flatMap(({ targets = [] }) => targets);
-  const table = new Table({
-    head: ['', 'target', 'of', 'floor', 'figure', 'ratio', 'limit', 'met'],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const [index, { what, measured }] of TARGETS.entries()) {
-    const figures = held.filter(({ target }) => target === index + 1);
-    if (figures.length === 0)
-      table.push([index + 1, what, '', '', `not measured here: ${measured}`, '', '', '']);
-    for (const [line, { of, floor, figure, ratio, limit, met }] of figures.entries()) {
-      const head = line === 0 ? [index + 1, what] : ['', ''];
-      table.push([...head, of, floor, figure, ratio, limit, met ? 'yes' : 'NO']);
-    }
+  const rows = rowsOf(held);
+  if (markdown) {
+    for (const row of [HEAD, HEAD.map(() => '---'), ...rows]) console.log(`| ${row.join(' | ')} |`);
+  } else {
+    const table = new Table({ head: HEAD, style: { head: [], border: [], compact: true } });
+    table.push(...rows);
+    console.log(`\nThe targets, by the figures that were filed last\n${table.toString()}`);
   }
-  console.log(`\nThe targets, by the figures that were filed last\n${table.toString()}`);
   const missed = new Set(held.filter(({ met }) => !met).map(({ target }) => target));
   const measured = new Set(held.map(({ target }) => target));
   console.log(
-    `${measured.size} of ${TARGETS.length} measured, ${measured.size - missed.size} of them met in every case`,
+    `\n${measured.size} of ${TARGETS.length} measured, ${measured.size - missed.size} of them met in every case`,
   );
   for (const { bench, at, targets = [] } of filed) {
     if (targets.length > 0) console.log(`${bench}: ${at}`);
   }
+}
+
+function rowsOf(held: readonly Held[]): string[][] {
+  return TARGETS.flatMap(({ what, measured }, index) => {
+    const number = index + 1;
+    const figures = held.filter(({ target }) => target === number);
+    if (figures.length === 0)
+      return [[`${number}`, what, '', '', `not measured here: ${measured}`, '', '', '']];
+    return figures.map(({ of, floor, figure, ratio, limit, met }, line) => {
+      const head = line === 0 ? [`${number}`, what] : ['', ''];
+      return [...head, of, floor, figure, ratio, limit, met ? 'yes' : 'NO'];
+    });
+  });
 }
