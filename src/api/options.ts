@@ -77,6 +77,13 @@ export interface SaveOptions {
   onBusy?: OnBusy | undefined;
   /** Resolve only when the snapshot is durable. */
   durable?: boolean | undefined;
+  /**
+   * Regions that are not copied while the caller is held: all (`true`), or those at these paths, written as in error
+   * messages (`solver.grids[0].u`). They must not be written to until `ticket.released`. Views of ArrayBuffers are
+   * detached, and `ticket.released` gives the buffers back; SharedArrayBuffers stay where they are. What cannot be lent
+   * is a TypeError. Default: nothing is lent.
+   */
+  lend?: boolean | readonly string[] | undefined;
   /** Gives up waiting; what was captured is written all the same. */
   signal?: AbortSignal | undefined;
 }
@@ -138,6 +145,7 @@ export interface CheckedSave {
   step: number | undefined;
   meta: string;
   onBusy: OnBusy;
+  lend: boolean | readonly string[];
 }
 
 const LARGEST_META_BYTES = MiB;
@@ -182,6 +190,7 @@ const SAVE_NAMES: ReadonlySet<string> = new Set([
   'meta',
   'onBusy',
   'durable',
+  'lend',
   'signal',
 ]);
 
@@ -210,7 +219,7 @@ export function checkOpenOptions(options: OpenOptions): CheckedOpen {
   };
 }
 
-const NO_OPTIONS = { tags: [], step: undefined, meta: '' } as const;
+const NO_OPTIONS = { tags: [], step: undefined, meta: '', lend: false } as const;
 
 export function checkSaveOptions(options: SaveOptions | undefined, onBusy: OnBusy): CheckedSave {
   if (options === undefined) return { ...NO_OPTIONS, tags: [], onBusy };
@@ -221,7 +230,13 @@ export function checkSaveOptions(options: SaveOptions | undefined, onBusy: OnBus
   if (step !== undefined && !Number.isSafeInteger(step)) {
     throw new RangeError(`step is ${String(step)}; it takes a safe integer`);
   }
-  return { tags: names, step, meta: encodeMeta(options.meta), onBusy: checkOnBusy(options.onBusy ?? onBusy) };
+  return {
+    tags: names,
+    step,
+    meta: encodeMeta(options.meta),
+    onBusy: checkOnBusy(options.onBusy ?? onBusy),
+    lend: checkLend(options.lend ?? false),
+  };
 }
 
 export function checkVerifyOptions(options: VerifyOptions): VerifyRequest {
@@ -288,6 +303,12 @@ function checkOnBusy(choice: string): OnBusy {
 function checkCapture(choice: string): CaptureChoice {
   if (CAPTURE_CHOICES.includes(choice)) return choice as CaptureChoice;
   throw new TypeError(`capture is ${JSON.stringify(choice)}; it takes "auto", "copy" or "track"`);
+}
+
+function checkLend(lend: boolean | readonly string[]): boolean | readonly string[] {
+  if (typeof lend === 'boolean') return lend;
+  if (Array.isArray(lend) && lend.every((path) => typeof path === 'string')) return [...lend];
+  throw new TypeError('lend takes true, or the paths of regions, as in lend: ["solver.u"]');
 }
 
 export function checkBoolean(value: unknown, name: string): boolean {

@@ -21,6 +21,10 @@ export class PendingTickets {
     return ticket;
   }
 
+  get(number: number): Ticket | undefined {
+    return this.#pending.get(number);
+  }
+
   numbers(): number[] {
     return [...this.#pending.keys()];
   }

@@ -27,7 +27,7 @@ import { Ring, Staging } from '../writer/staging.js';
 export interface ReadingHost extends ChunkSource {
   /** Undefined for a Snap that does not save. */
   readonly slots: Slots | undefined;
-  /** Gives back a slot that was lent. */
+  /** Gives back a slot that was taken. */
   released(slot: number): void;
 }
 

@@ -39,6 +39,7 @@ import type { VerifyReport } from '../writer/verify-job.js';
 import { publishCaptured, publishDurable, publishError, publishGc, publishWarning } from './channels.js';
 import type { CopyOptions } from './copy.js';
 import { checkDiff, completeDiff, type Diff, type DiffOptions } from './diff.js';
+import { Loan, markLent } from './lending.js';
 import type { LoopHost } from './loop/host.js';
 import type { LoopResult } from './loop/loop.js';
 import type { LoopOptions } from './loop/options.js';
@@ -218,6 +219,7 @@ export class Snap {
     proving?.opened(options.run);
     this.#client = owner.attach(options.run, proving ? undefined : options.keep, {
       released: (slot) => this.#queue.released(slot),
+      returned: (ticket, buffers) => this.#tickets.get(ticket)?.loan?.giveBack(buffers),
       durable: ({ ticket, info, shares }) => {
         this.#tracker?.measured(ticket, shares);
         this.#durable(ticket, info);
@@ -262,8 +264,13 @@ export class Snap {
    * @example
    * await snap.save(state, { step: state.step, tag: 'best' });
    *
+   * @example
+   * const { released } = await snap.save(state, { lend: ['u'] }); // state.u is detached
+   * state.u = new Float64Array((await released).get('u'));
+   *
    * @throws SnapError SNAP_UNSUPPORTED (with the `path` of what cannot be saved), SNAP_TOO_LARGE, SNAP_CLOSED;
-   * or the failure of an earlier save that nobody has heard of, with this save's `ticket` on it
+   * TypeError for what cannot be lent; or the failure of an earlier save that nobody has heard of, with this save's
+   * `ticket` on it. What rejects a save that lent buffers carries its `ticket` too
    */
   save(state: unknown, options?: SaveOptions): Promise<SaveTicket> {
     const calledAt = performance.now();
@@ -598,6 +605,8 @@ export class Snap {
   /** Hands a save to the queue; returns what to wait for, where it was not settled at once. */
   #submit(state: unknown, ticket: Ticket, save: CheckedSave, calledAt: number): Promise<void> | undefined {
     const { checkpoints } = this.#owner;
+    const { lend } = save;
+    let loan: Loan | undefined;
     let settled = false;
     let wake: (() => void) | undefined;
     const settle = (): void => {
@@ -610,9 +619,17 @@ export class Snap {
       id: ticket.id,
       program: this.#options.program,
       calledAt,
-      takeApart: () => this.#encoder.encode(state),
+      takeApart: () => {
+        const { skeleton, regions } = this.#encoder.encode(state);
+        if (!lend) return { skeleton, regions };
+        const marked = markLent(regions, lend);
+        const lent = marked.filter((region) => region.lent);
+        loan = lent.length > 0 ? new Loan(lent) : undefined;
+        return { skeleton, regions: marked };
+      },
       captured: (stallMs, capture) => {
         ticket.stallMs = stallMs;
+        ticket.loan = loan;
         this.#answered = checkpoints;
         this.#announceCapture(ticket, capture);
         settle();
@@ -655,8 +672,13 @@ export class Snap {
     }
     if (ticket.refusal) throw ticket.refusal.error;
     if (this.#owner.sinceTurn > TURN_MS) await this.#turn();
-    if (options?.durable && !ticket.skipped) await orAbort(ticket.durable, signal);
-    await this.#proving?.saved(ticket.durable);
+    try {
+      if (options?.durable && !ticket.skipped) await orAbort(ticket.durable, signal);
+      await this.#proving?.saved(ticket.durable);
+    } catch (error) {
+      // What was lent comes back through the ticket.
+      throw ticket.loan ? withTicket(error, ticket) : error;
+    }
     this.#throwUnheard(ticket);
     return ticket;
   }
@@ -680,6 +702,7 @@ export class Snap {
     const ticket = this.#tickets.settle(number);
     if (!ticket) return;
     const heard = ticket.observed;
+    ticket.loan?.lose(error);
     ticket.fail(error);
     if (!heard) this.#unheard.push(ticket);
     publishError(() => ({ directory: this.directory, run: this.run, id: ticket.id, error }));
@@ -696,8 +719,7 @@ export class Snap {
     const ticket = this.#unheard.shift();
     const error = ticket?.failure;
     if (!error) return;
-    if (current) Object.defineProperty(error, 'ticket', { value: current, configurable: true });
-    throw error;
+    throw current ? withTicket(error, current) : error;
   }
 
   #request(method: string, args: unknown[]): Promise<unknown> {
@@ -728,6 +750,11 @@ export class Snap {
     if (this.#options.readOnly)
       throw new TypeError('this Snap was opened with readOnly; open it without to write');
   }
+}
+
+function withTicket(error: unknown, ticket: Ticket): unknown {
+  if (error instanceof Error) Reflect.defineProperty(error, 'ticket', { value: ticket, configurable: true });
+  return error;
 }
 
 /** Loaded when it is needed, which is by the command only. */

@@ -1,13 +1,15 @@
 /**
  * A save as its caller sees it.
  *
- * `durable` is made when somebody looks at it: so the library knows whether a failure has a reader, and a
- * ticket that nobody awaits never causes an unhandled rejection.
+ * `durable` and `released` are made when somebody looks at them: so the library knows whether a failure has a reader, and
+ * a ticket that nobody awaits never causes an unhandled rejection.
  */
 
 import { SnapError } from '../base/errors.js';
 import type { SnapshotId } from '../base/ids.js';
 import type { SnapshotInfo } from '../writer/protocol.js';
+import { Later } from './later.js';
+import type { Loan } from './lending.js';
 
 /** What `save` resolves with: the state is captured and may be changed. */
 export interface SaveTicket {
@@ -22,9 +24,14 @@ export interface SaveTicket {
    * (SNAP_BUSY where it was skipped).
    */
   readonly durable: Promise<SnapshotInfo>;
+  /**
+   * Resolves when what `lend` lent may be written to again: long before `durable`, and whether that fails or not. The
+   * buffers by the paths of their regions: those that were transferred, for new views, and the SharedArrayBuffers
+   * themselves. Empty where nothing was lent. Rejects with SNAP_BROKEN where the writer thread died first: ArrayBuffers
+   * that were lent are lost then.
+   */
+  readonly released: Promise<Map<string, ArrayBufferLike>>;
 }
-
-type Outcome = { info: SnapshotInfo } | { error: Error };
 
 export class Ticket implements SaveTicket {
   readonly number: number;
@@ -32,13 +39,13 @@ export class Ticket implements SaveTicket {
   readonly step: number | undefined;
   skipped = false;
   stallMs = 0;
+  /** What was lent, if anything was. */
+  loan: Loan | undefined;
   /** Why there was nothing to capture: the state cannot be saved, or the wait was given up. */
   refusal: { error: unknown } | undefined;
   readonly #onLook: (ticket: Ticket) => void;
-  #outcome: Outcome | undefined;
-  #promise: Promise<SnapshotInfo> | undefined;
-  #resolve: ((info: SnapshotInfo) => void) | undefined;
-  #reject: ((error: Error) => void) | undefined;
+  readonly #durable = new Later<SnapshotInfo>();
+  #nothingLent: Promise<Map<string, ArrayBufferLike>> | undefined;
 
   /** `onLook` is told when a failure that nobody had heard of is looked at after all. */
   constructor(number: number, id: SnapshotId, step: number | undefined, onLook: (ticket: Ticket) => void) {
@@ -49,52 +56,38 @@ export class Ticket implements SaveTicket {
   }
 
   get durable(): Promise<SnapshotInfo> {
-    if (!this.#promise) {
-      this.#promise = new Promise((resolve, reject) => {
-        this.#resolve = resolve;
-        this.#reject = reject;
-      });
-      this.#promise.catch(() => {});
-      if (this.#outcome) {
-        this.#onLook(this);
-        this.#announce(this.#outcome);
-      }
-    }
-    return this.#promise;
+    if (!this.observed) this.#onLook(this);
+    return this.#durable.promise;
+  }
+
+  get released(): Promise<Map<string, ArrayBufferLike>> {
+    if (this.loan) return this.loan.released;
+    this.#nothingLent ??= Promise.resolve(new Map());
+    return this.#nothingLent;
   }
 
   /** The failure, if there was one. */
   get failure(): Error | undefined {
-    return this.#outcome && 'error' in this.#outcome ? this.#outcome.error : undefined;
+    return this.#durable.failure;
   }
 
   /** True where somebody holds `durable` and so hears of the outcome. */
   get observed(): boolean {
-    return this.#promise !== undefined;
+    return this.#durable.isHeld;
   }
 
   succeed(info: SnapshotInfo): void {
-    this.#settle({ info });
+    this.#durable.succeed(info);
   }
 
   fail(error: Error): void {
-    this.#settle({ error });
+    this.#durable.fail(error);
   }
 
   skip(): void {
     this.skipped = true;
     const message =
       'this save was skipped because both slots were taken; save less often, or use onBusy: "wait"';
-    this.#settle({ error: new SnapError('SNAP_BUSY', message) });
-  }
-
-  #settle(outcome: Outcome): void {
-    this.#outcome = outcome;
-    this.#announce(outcome);
-  }
-
-  #announce(outcome: Outcome): void {
-    if ('info' in outcome) this.#resolve?.(outcome.info);
-    else this.#reject?.(outcome.error);
+    this.fail(new SnapError('SNAP_BUSY', message));
   }
 }

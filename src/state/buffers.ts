@@ -63,6 +63,24 @@ export function isLengthTracking(view: ArrayBufferView, buffer: AnyBuffer, share
   return ((written[written.length - 1] as number) & 1) === 1;
 }
 
+const transferables = new WeakSet<AnyBuffer>();
+
+/**
+ * False for Node's pool, for memory of WebAssembly, and for what the program marked as not transferable. Asking takes
+ * 5 us, because the answer is an error; a buffer that has been transferred is known to be one that can be.
+ */
+export function isTransferable(buffer: ArrayBuffer): boolean {
+  if (transferables.has(buffer)) return true;
+  const isOrdinary = transferAnswer(buffer) === ordinary();
+  if (isOrdinary) transferables.add(buffer);
+  return isOrdinary;
+}
+
+/** Says that a buffer came out of a transfer. */
+export function noteTransferred(buffer: ArrayBuffer): void {
+  transferables.add(buffer);
+}
+
 const pools = new WeakMap<AnyBuffer, boolean>();
 let ordinaryAnswer: string | undefined;
 
@@ -81,11 +99,15 @@ export function isPool(buffer: ArrayBuffer): boolean {
   const byteLength = bufferLength.call(buffer);
   let pool = false;
   if (byteLength % WASM_PAGE_BYTES !== 0 || byteLength === Buffer.allocUnsafe(1).buffer.byteLength) {
-    ordinaryAnswer ??= transferAnswer(new ArrayBuffer(8));
-    pool = transferAnswer(buffer) !== ordinaryAnswer;
+    pool = transferAnswer(buffer) !== ordinary();
   }
   pools.set(buffer, pool);
   return pool;
+}
+
+function ordinary(): string {
+  ordinaryAnswer ??= transferAnswer(new ArrayBuffer(8));
+  return ordinaryAnswer;
 }
 
 function transferAnswer(buffer: ArrayBuffer): string {

@@ -104,7 +104,7 @@ function refuseGone(encoding: Encoding, buffer: AnyBuffer): Error {
     ? refuse(
         encoding.frames.path(),
         'has a detached buffer',
-        'save it before transferring its buffer, or leave it out',
+        'where it was lent, make it anew over what ticket.released gives back; else save before transferring its buffer',
       )
     : refuse(
         encoding.frames.path(),

@@ -38,6 +38,8 @@ export type OnOpening = ((progress: OpenProgress) => void) | undefined;
 /** What an owner tells one of its Snaps. */
 export interface ClientEvents {
   released(slot: number): void;
+  /** What was lent for a save is given back. */
+  returned(ticket: number, buffers: readonly (ArrayBuffer | undefined)[]): void;
   durable(message: Extract<FromWriter, { type: 'durable' }>): void;
   failed(ticket: number, error: Error): void;
   warning(warning: Warning): void;
@@ -250,6 +252,9 @@ export class Owner implements Access {
       case 'released':
         this.#clients.get(message.client)?.released(message.slot);
         return;
+      case 'returned':
+        this.#clients.get(message.client)?.returned(message.ticket, message.buffers);
+        return;
       case 'durable':
         this.#done();
         this.#clients.get(message.client)?.durable(message);
@@ -325,6 +330,7 @@ export class Owner implements Access {
 
   #break(cause: unknown): void {
     if (this.#broken || Atomics.load(this.#words, Word.closed) === 1) return;
+    this.#takeWhatIsBack();
     const reason = cause instanceof Error ? cause.message : String(cause);
     const error = this.#opening
       ? new SnapError('SNAP_IO', `the writer thread cannot run, and the store not be opened: ${reason}`, {
@@ -344,6 +350,14 @@ export class Owner implements Access {
     for (const events of this.#clients.values()) events.broken(error);
     this.#busy = 0;
     this.#port.close();
+  }
+
+  /** What a thread that died had given back before. */
+  #takeWhatIsBack(): void {
+    for (let next = receiveMessageOnPort(this.#port); next; next = receiveMessageOnPort(this.#port)) {
+      const message = next.message as FromWriter;
+      if (message.type === 'returned') this.#take(message);
+    }
   }
 
   /** Another may own the folder, and nothing is left to be done at the end of the process. */

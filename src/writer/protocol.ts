@@ -3,7 +3,7 @@
  *
  * Saves travel as small messages: the bytes lie in slots, shared memory that both see. The layout of a slot is
  * sent only when it changed. Everything is handled in the order it was sent, so a request sees every save made
- * before it. Whatever the writer thread posts, it counts in a shared word first: a loop that never yields reads
+ * before it; only what is lent is copied as soon as it comes, to be given back soon. Whatever the writer thread posts, it counts in a shared word first: a loop that never yields reads
  * that word at each save and knows whether there is anything to take from the port.
  */
 
@@ -47,6 +47,12 @@ export interface SlotLayout {
   regions: PlacedRegion[];
 }
 
+/** A buffer that is lent, and where in the slot its bytes belong. */
+export interface LentPart {
+  buffer: ArrayBufferLike;
+  extents: Extent[];
+}
+
 /** Describes one capture. */
 export interface SaveJob {
   ticket: number;
@@ -78,6 +84,17 @@ export type ToWriter =
   /** The memory of a slot: all of its segments. */
   | { type: 'segments'; client: number; slot: number; segments: SharedArrayBuffer[] }
   | { type: 'layout'; client: number; slot: number; layout: SlotLayout }
+  /**
+   * What is lent of a capture: comes before its save, and is copied at once, whatever else waits. `segments`: those of the
+   * slot.
+   */
+  | {
+      type: 'lent';
+      client: number;
+      ticket: number;
+      segments: readonly SharedArrayBuffer[];
+      parts: LentPart[];
+    }
   /** `hold`: keep the slot to compare the next save with; otherwise give it back once encoded. */
   | { type: 'save'; client: number; job: SaveJob; hold: boolean }
   /** Give back the slot that is held for comparison. */
@@ -94,6 +111,8 @@ export type FromWriter =
   | { type: 'opened' }
   | { type: 'failed-to-open'; error: PlainError }
   | { type: 'released'; client: number; slot: number }
+  /** What was lent is in its slot. `buffers`: as they were lent; undefined for what is shared. */
+  | { type: 'returned'; client: number; ticket: number; buffers: (ArrayBuffer | undefined)[] }
   /** `shares`: how much changed of the regions that the save asked about, where that is known. */
   | {
       type: 'durable';

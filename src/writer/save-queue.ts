@@ -100,6 +100,7 @@ export class SaveQueue {
       const result = this.#slots.capture(skeleton, regions, save.ticket);
       if (result === 'release') this.#owner.send({ type: 'release', client: this.#client });
       if (result === 'busy' || result === 'release') return false;
+      this.#lend(save, result, regions);
       const stallMs = performance.now() - save.calledAt;
       this.#send(save, skeleton.length, result, stallMs);
       save.captured(stallMs, result);
@@ -107,6 +108,18 @@ export class SaveQueue {
       save.refused(error);
     }
     return true;
+  }
+
+  /** Hands over what is lent: from here on the caller's views of it are detached. */
+  #lend({ ticket }: Submission, { slot }: Capture, regions: readonly LiveRegion[]): void {
+    const parts = this.#slots.lentParts(slot, regions);
+    if (parts.length === 0) return;
+    const buffers = parts.map(({ buffer }) => buffer);
+    const segments = this.#slots.segmentsOf(slot);
+    this.#owner.send(
+      { type: 'lent', client: this.#client, ticket, segments, parts },
+      buffers.filter((buffer) => buffer instanceof ArrayBuffer),
+    );
   }
 
   #send(save: Submission, skeletonBytes: number, capture: Capture, stallMs: number): void {

@@ -17,6 +17,8 @@ export interface LiveRegion {
   path: string;
   kind: RegionKind;
   bytes: Uint8Array;
+  /** Its buffer goes to the writer thread, which copies it: here it only gets its place. */
+  lent?: true;
 }
 
 const ALIGNMENT = 64;
@@ -105,8 +107,8 @@ export class Slot {
   }
 
   /**
-   * Copies a state in. The slot must have been arranged for its shape. Of a region for which `pieces` says so, only
-   * those pieces: the slot holds the rest.
+   * Copies a state in, except for what is lent. The slot must have been arranged for its shape. Of a region for which
+   * `pieces` says so, only those pieces: the slot holds the rest.
    */
   fill(
     skeleton: Uint8Array,
@@ -116,7 +118,8 @@ export class Slot {
     this.#copy(skeleton, this.#layout.skeleton);
     const placed = this.#layout.regions;
     for (let index = 0; index < regions.length; index++) {
-      const { bytes } = regions[index] as LiveRegion;
+      const { bytes, lent } = regions[index] as LiveRegion;
+      if (lent) continue;
       const { extents } = placed[index] as PlacedRegion;
       const ranges = pieces[index];
       if (ranges) this.#copyPieces(bytes, extents, ranges);

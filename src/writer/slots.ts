@@ -12,7 +12,7 @@ import { formatBytes, MiB } from '../base/sizes.js';
 import { availableMemory } from '../io/machine.js';
 import { CapturedRegion } from './captured.js';
 import type { CapturedPlace } from './chunk-table.js';
-import type { SlotLayout } from './protocol.js';
+import type { LentPart, SlotLayout } from './protocol.js';
 import { type LiveRegion, Slot, sum } from './slot.js';
 import type { CapturePlan, Tracker } from './tracker.js';
 
@@ -74,8 +74,9 @@ export class Slots {
     }
     const plan = this.#fill(index, skeleton, regions, ticket);
     this.#busy[index] = true;
-    const all = sum(regions.map(({ bytes }) => bytes.length));
-    const { trackedBytes = 0, copiedBytes = all, missingElsewhere = 0 } = plan ?? {};
+    const all = bytesOf(regions);
+    const untracked = bytesOf(regions.filter(({ lent }) => !lent));
+    const { trackedBytes = 0, copiedBytes = untracked, missingElsewhere = 0 } = plan ?? {};
     // Comparing saves hashing what is not tracked, and sends the next capture to the slot that lacks more of the rest.
     const isWorthComparing = trackedBytes === 0 || skeleton.length + all - trackedBytes > missingElsewhere;
     return {
@@ -116,6 +117,19 @@ export class Slots {
     }));
   }
 
+  /** What is lent of a capture, and where in the slot it belongs. */
+  lentParts(slot: number, regions: readonly LiveRegion[]): LentPart[] {
+    const placed = (this.#slots[slot] as Slot).layout.regions;
+    return regions.flatMap(({ bytes, lent }, position) =>
+      lent ? { buffer: bytes.buffer, extents: placed[position]?.extents ?? [] } : [],
+    );
+  }
+
+  /** The memory of a slot: all of its segments. */
+  segmentsOf(slot: number): readonly SharedArrayBuffer[] {
+    return (this.#slots[slot] as Slot).segments;
+  }
+
   released(slot: number): void {
     this.#busy[slot] = false;
   }
@@ -131,7 +145,7 @@ export class Slots {
    * The memory of a free slot, for other use until `released`, made larger if need be; undefined where it cannot be, or
    * where the slot holds what spares the next capture the copying.
    */
-  lend(byteLength: number): { slot: number; segments: readonly SharedArrayBuffer[] } | undefined {
+  takeFree(byteLength: number): { slot: number; segments: readonly SharedArrayBuffer[] } | undefined {
     const index = this.#largestFree();
     if (index === undefined || this.#tracker?.holds(index)) return undefined;
     const slot = this.#slots[index];
@@ -209,6 +223,10 @@ export class Slots {
   #limitNow(): number {
     return this.#limit ?? Math.max(0, this.capacity + availableMemory() - DEFAULT_MARGIN);
   }
+}
+
+function bytesOf(regions: readonly LiveRegion[]): number {
+  return sum(regions.map(({ bytes }) => bytes.length));
 }
 
 function otherThan(index: SlotIndex): SlotIndex {

@@ -30,7 +30,7 @@ const LARGEST_SEGMENT = GiB;
  */
 export class Staging {
   readonly #segments: SharedArrayBuffer[] = [];
-  readonly #lent: number | undefined;
+  readonly #slot: number | undefined;
   readonly #released: (slot: number) => void;
   /** Of what may still be asked for. */
   #expected: number;
@@ -42,9 +42,9 @@ export class Staging {
    * gives a slot back to whoever waits for one.
    */
   constructor(expected: number, slots: Slots | undefined, released: (slot: number) => void) {
-    const lent = slots?.lend(expected);
-    this.#lent = lent?.slot;
-    this.#segments.push(...(lent?.segments ?? []));
+    const taken = slots?.takeFree(expected);
+    this.#slot = taken?.slot;
+    this.#segments.push(...(taken?.segments ?? []));
     this.#expected = expected;
     this.#released = released;
   }
@@ -73,7 +73,7 @@ export class Staging {
 
   /** To be called once nobody needs what was staged any more. */
   release(): void {
-    if (this.#lent !== undefined) this.#released(this.#lent);
+    if (this.#slot !== undefined) this.#released(this.#slot);
     this.#segments.length = 0;
   }
 }

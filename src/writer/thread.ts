@@ -18,6 +18,7 @@ import { Client } from './client.js';
 import { infoOf } from './finding.js';
 import type { GcReport } from './gc-job.js';
 import { Keeper } from './keeper.js';
+import { copyLent } from './lent.js';
 import { toPlainError } from './plain-error.js';
 import { type FromWriter, type SaveJob, type ToWriter, Word } from './protocol.js';
 import { requests } from './requests.js';
@@ -70,12 +71,15 @@ interface Encoded {
   shares: (number | undefined)[];
 }
 
+/** What is handled in its turn. */
+type Queued = Exclude<ToWriter, { type: 'lent' }>;
+
 const { port, words, internals, served = true, ...options } = workerData as ThreadData;
 const CLOSED = 1;
 const DIED = 2;
 
 const clients = new Map<number, Client>();
-const queue: ToWriter[] = [];
+const queue: Queued[] = [];
 /** Saves that are being encoded or made durable. */
 let writing: readonly SaveMessage[] = [];
 /** Durations known only after a commit, noted with the next. */
@@ -160,8 +164,22 @@ function drain(): void {
   for (;;) {
     const received = receiveMessageOnPort(port);
     if (!received) return;
-    queue.push(received.message as ToWriter);
+    accept(received.message as ToWriter);
   }
+}
+
+/** Puts a message in the queue. What is lent does not wait there: whoever lent it may be waiting. */
+function accept(message: ToWriter): void {
+  if (message.type !== 'lent') {
+    queue.push(message);
+    return;
+  }
+  const { client, ticket } = message;
+  const buffers = copyLent(message);
+  post(
+    { type: 'returned', client, ticket, buffers },
+    buffers.flatMap((buffer) => buffer ?? []),
+  );
 }
 
 async function run(store: Store): Promise<void> {
@@ -185,7 +203,7 @@ async function run(store: Store): Promise<void> {
   running = false;
 }
 
-type Configuration = Exclude<ToWriter, { type: 'save' | 'request' | 'stop' | 'close' }>;
+type Configuration = Exclude<Queued, { type: 'save' | 'request' | 'stop' | 'close' }>;
 
 function configure(message: Configuration): void {
   if (message.type === 'attach') {
@@ -373,7 +391,7 @@ async function main(): Promise<void> {
   }
   post({ type: 'opened' });
   const receive = (message: ToWriter) => {
-    queue.push(message);
+    accept(message);
     void run(store);
   };
   port.on('message', receive);

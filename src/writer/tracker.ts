@@ -186,9 +186,9 @@ export class Tracker {
     this.#tracked.clear();
   }
 
-  #candidateFor({ bytes }: LiveRegion): Candidate | undefined {
+  #candidateFor({ bytes, lent }: LiveRegion): Candidate | undefined {
     const { buffer, byteLength } = bytes;
-    if (byteLength < this.#smallest || byteLength !== buffer.byteLength) return undefined;
+    if (lent || byteLength < this.#smallest || byteLength !== buffer.byteLength) return undefined;
     let candidate = this.#candidates.get(buffer);
     if (candidate?.byteLength !== byteLength) {
       // A buffer that was resized is as good a candidate as it was before.
@@ -263,7 +263,7 @@ export class Tracker {
     plan: CapturePlan,
     slot: SlotIndex,
     position: number,
-    { path, kind, bytes }: LiveRegion,
+    { path, kind, bytes, lent }: LiveRegion,
     candidate: Candidate | undefined,
     isSave: boolean,
   ): void {
@@ -271,7 +271,7 @@ export class Tracker {
     const written = candidate && this.#writtenIn(candidate, bytes);
     if (!candidate || !written) {
       held[position] = undefined;
-      plan.copiedBytes += bytes.byteLength;
+      if (!lent) plan.copiedBytes += bytes.byteLength;
       if (candidate && isSave) {
         if (candidate.pause > 0) candidate.pause--;
         else plan.measure.push(position);

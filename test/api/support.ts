@@ -36,6 +36,7 @@ export async function ownerHere(directory: string): Promise<{ owner: Owner; clie
   const nothing = () => {};
   const client = owner.attach('aside', undefined, {
     released: nothing,
+    returned: nothing,
     durable: nothing,
     failed: nothing,
     warning: nothing,
