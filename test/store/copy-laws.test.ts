@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSnapError } from '../../src/base/errors.js';
 import type { SnapshotId } from '../../src/base/ids.js';
+import type { CopyFindings } from '../../src/store/copy.js';
 import { Gc } from '../../src/store/gc.js';
 import type { Store } from '../../src/store/store.js';
 import { replayable, seeds } from '../support/budget.js';
@@ -146,16 +147,19 @@ async function endure(seed: number): Promise<void> {
   );
   far.disk.acknowledged(STORE, 'a copy');
   const rest = await copy(source.disk, far.store);
-  await assertComplete(source, far);
+  await assertComplete(source, far, rest);
   if (!live) assert.deepEqual([rest.copied, rest.tags, rest.writtenBytes], [[], [], 0], 'a second copy');
   await far.reopen();
-  await assertComplete(source, far);
+  await assertComplete(source, far, rest);
   await far.store.close();
   await source.close();
 }
 
-/** The target has what the source has, but for what was forgotten in it, and everything of it. */
-async function assertComplete(source: Session, far: Far): Promise<void> {
+/**
+ * The target has what the source has, but for what was forgotten in it, and everything of it. Tags that were left to
+ * somebody else name what the source collected meanwhile.
+ */
+async function assertComplete(source: Session, far: Far, { tagsLeft }: CopyFindings): Promise<void> {
   await assertFaithful(source, far.store);
   await assertSameOrder(source.store, far.store);
   const there = new Set(await idsOf(far.store));
@@ -165,8 +169,11 @@ async function assertComplete(source: Session, far: Far): Promise<void> {
     assert.ok(there.has(id), `snapshot ${id} is missing`);
     assert.deepEqual(factsOf(far.store, id), factsOf(seen, id));
   }
+  const left = new Map(tagsLeft.map(({ name, previous }) => [name, previous]));
+  for (const previous of left.values()) assert.ok(previous && !seen.byId(previous as SnapshotId));
   for await (const { name, snapshot } of seen.tags()) {
-    if (seen.byId(snapshot)?.forgotten === false && !far.dropped.has(snapshot))
+    if (left.has(name)) assert.equal(far.store.tagged(name), left.get(name), `tag ${name}`);
+    else if (seen.byId(snapshot)?.forgotten === false && !far.dropped.has(snapshot))
       assert.equal(far.store.tagged(name), snapshot, `tag ${name}`);
   }
   await seen.close();
