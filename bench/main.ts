@@ -16,6 +16,7 @@ const BENCHES = [
   'restore',
   'track',
   'graphs',
+  'shifting',
   'micro',
   'filters',
   'gc',
