@@ -16,10 +16,13 @@ export const ROOT_ENTRIES = 4;
 export const Chunking = { fixed: 0, contentDefined: 1 } as const;
 export type Chunking = (typeof Chunking)[keyof typeof Chunking];
 
+/** Content-defined chunks have at most `chunkBytes` times this and, but for the last, at least `chunkBytes` divided by it. */
+export const CONTENT_RANGE = 4;
+
 export interface Tree {
   byteLength: number;
   chunking: Chunking;
-  /** Bytes of a fixed chunk (the last may be shorter), or the average aimed at. */
+  /** Bytes of a fixed chunk (the last may be shorter), or what content-defined ones lie around. */
   chunkBytes: number;
   /** 0: entries are chunks; h: they are pages of height h-1. */
   height: number;

@@ -5,21 +5,32 @@
  * Levels: level 0 lists chunks; level k lists the pages over level k-1, PAGE_ENTRIES to a page. The lowest level
  * of at most ROOT_ENTRIES entries is the root, which the manifest holds itself.
  *
+ * Chunks are of one length, so that an index says where one lies; or the region was cut otherwise, because its bytes
+ * move, and the tree knows where each begins.
+ *
  * A tree belongs to a line of saves that all succeeded. After a failed one it is thrown away and loaded again,
  * because ids in it may belong to records that were rolled back.
  */
 
-import { SnapError } from '../base/errors.js';
-import type { ChunkId } from '../base/ids.js';
+import { invariant, SnapError } from '../base/errors.js';
+import { asChunkId, CHUNK_ID_BYTES, type ChunkId } from '../base/ids.js';
+import { type Cut, NEW } from '../chunker/recut.js';
 import { decodePage, ENTRY_BYTES, type Entry, EntryList, PAGE_ENTRIES } from '../format/page.js';
-import { Chunking, ROOT_ENTRIES, type Tree } from '../format/tree.js';
+import { Chunking, CONTENT_RANGE, ROOT_ENTRIES, type Tree } from '../format/tree.js';
 import type { PatchBase } from './content.js';
 import { checkFits } from './limits.js';
 import type { Store } from './store.js';
 
+/** Of a chunk that is still to be put. */
+const NO_ID = asChunkId(Buffer.alloc(CHUNK_ID_BYTES));
+
 export class RegionTree {
   readonly chunkBytes: number;
   #byteLength = 0;
+  /** Where each chunk begins, and at last where the region ends; undefined where all are of one length. */
+  #starts: Float64Array | undefined;
+  /** New chunks of the last cut that were not set yet. */
+  #unset = new Set<number>();
   readonly #levels: EntryList[] = [new EntryList()];
   /** `#bases[k][g]`: the page over group g of level k, as last stored in full. */
   readonly #bases: (PatchBase | undefined)[][] = [[]];
@@ -35,16 +46,13 @@ export class RegionTree {
    * pages that are shared would let a small hostile store describe more chunks than memory holds.
    */
   static load(store: Store, tree: Tree): RegionTree {
-    checkFits(Math.ceil(tree.byteLength / tree.chunkBytes) * ENTRY_BYTES);
-    if (tree.chunking !== Chunking.fixed) throw misshapen();
+    const shape = shapeOf(tree);
+    checkFits(Math.ceil(tree.byteLength / shape.shortest) * ENTRY_BYTES);
     const loaded = new RegionTree(tree.chunkBytes);
     loaded.#byteLength = tree.byteLength;
     let entries = tree.entries;
     for (let height = tree.height; height >= 0; height--) {
-      const full = tree.chunkBytes * PAGE_ENTRIES ** height;
-      for (const [index, { byteLength }] of entries.entries()) {
-        if (byteLength !== Math.min(full, tree.byteLength - index * full)) throw misshapen();
-      }
+      checkLengths(entries, height, shape);
       loaded.#levels[height] = EntryList.of(entries);
       loaded.#changed[height] = new Set();
       if (height === 0) break;
@@ -53,11 +61,14 @@ export class RegionTree {
       for (const [group, { id, byteLength }] of entries.entries()) {
         const raw = store.readPage(id);
         if (store.isWhole(id)) bases[group] = { id, raw };
-        below.push(...decodePage(raw, height - 1, byteLength).toArray());
+        const page = decodePage(raw, height - 1, byteLength);
+        if (page.count < PAGE_ENTRIES && group < entries.length - 1) throw misshapen();
+        below.push(...page.toArray());
       }
       loaded.#bases[height - 1] = bases;
       entries = below;
     }
+    if (tree.chunking === Chunking.contentDefined) loaded.#starts = startsOf(loaded.#chunks);
     return loaded;
   }
 
@@ -65,8 +76,52 @@ export class RegionTree {
     return this.#byteLength;
   }
 
+  /** Chunks are of several lengths, and are what `recut` made them. */
+  get isContentDefined(): boolean {
+    return this.#starts !== undefined;
+  }
+
+  /** How many chunks the region has. */
+  get count(): number {
+    return this.#chunks.count;
+  }
+
+  /** First byte of a chunk. */
+  start(index: number): number {
+    return this.#starts ? (this.#starts[index] as number) : index * this.chunkBytes;
+  }
+
+  end(index: number): number {
+    if (this.#starts) return this.#starts[index + 1] as number;
+    return Math.min((index + 1) * this.chunkBytes, this.#byteLength);
+  }
+
+  /** Cuts the region otherwise: into chunks of the tree, and new ones, which must be set before `store`. */
+  recut({ lengths, origins }: Cut): void {
+    const before = this.#chunks;
+    const chunks = new EntryList();
+    chunks.resize(lengths.length);
+    for (const [index, byteLength] of lengths.entries()) {
+      const origin = origins[index] as number;
+      chunks.set(index, origin === NEW ? NO_ID : before.id(origin), byteLength);
+    }
+    this.#levels[0] = chunks;
+    this.#unset = new Set([...origins.keys()].filter((index) => origins[index] === NEW));
+    for (let group = 0; group * PAGE_ENTRIES < chunks.count; group++) {
+      const page = (list: EntryList) =>
+        list.bytes.subarray(group * PAGE_ENTRIES * ENTRY_BYTES, (group + 1) * PAGE_ENTRIES * ENTRY_BYTES);
+      if (!page(chunks).equals(page(before))) this.#touch(0, group * PAGE_ENTRIES);
+    }
+    this.#starts = startsOf(chunks);
+    this.#byteLength = this.#starts[chunks.count] as number;
+  }
+
   /** Makes the region this long. New chunks, and a last one whose length changed, must be set before `store`. */
   resize(byteLength: number): void {
+    if (this.#starts) {
+      invariant(byteLength === this.#byteLength, 'a region that is cut by content is cut anew');
+      return;
+    }
     const count = Math.ceil(byteLength / this.chunkBytes);
     const before = this.#chunks.count;
     if (count !== before) {
@@ -82,13 +137,14 @@ export class RegionTree {
   }
 
   set(index: number, id: ChunkId): void {
-    const start = index * this.chunkBytes;
-    this.#chunks.set(index, id, Math.min(this.chunkBytes, this.#byteLength - start));
+    this.#chunks.set(index, id, this.end(index) - this.start(index));
+    this.#unset.delete(index);
     this.#touch(0, index);
   }
 
   /** Stores the pages that changed; returns the tree and how many bytes were appended. */
   store(store: Store): { tree: Tree; written: number } {
+    invariant(this.#unset.size === 0, 'a new chunk was not put');
     let written = 0;
     let level = 0;
     while (this.#level(level).count > ROOT_ENTRIES) {
@@ -98,7 +154,7 @@ export class RegionTree {
     this.#changed[level]?.clear();
     const tree: Tree = {
       byteLength: this.#byteLength,
-      chunking: Chunking.fixed,
+      chunking: this.#starts ? Chunking.contentDefined : Chunking.fixed,
       chunkBytes: this.chunkBytes,
       height: level,
       entries: this.#level(level).toArray(),
@@ -194,6 +250,37 @@ export function readRegion(store: Store, tree: Tree, target: Buffer): void {
   });
 }
 
+/** Bounds of what an entry of height 0 may be long, but for the last one. */
+interface Shape {
+  shortest: number;
+  longest: number;
+}
+
+function shapeOf({ chunking, chunkBytes }: Tree): Shape {
+  if (chunking === Chunking.fixed) return { shortest: chunkBytes, longest: chunkBytes };
+  return {
+    shortest: Math.max(1, Math.floor(chunkBytes / CONTENT_RANGE)),
+    longest: chunkBytes * CONTENT_RANGE,
+  };
+}
+
+/** All but the last lie over as many chunks as they can, and all of these are as long as they may be. */
+function checkLengths(entries: readonly Entry[], height: number, { shortest, longest }: Shape): void {
+  const full = PAGE_ENTRIES ** height;
+  for (const [index, { byteLength }] of entries.entries()) {
+    const isShort = byteLength < shortest * full && index < entries.length - 1;
+    if (isShort || byteLength > longest * full) throw misshapen();
+  }
+}
+
+function startsOf(chunks: EntryList): Float64Array {
+  const starts = new Float64Array(chunks.count + 1);
+  for (let index = 0; index < chunks.count; index++) {
+    starts[index + 1] = (starts[index] as number) + chunks.byteLength(index);
+  }
+  return starts;
+}
+
 function misshapen(): SnapError {
-  return new SnapError('SNAP_CORRUPT', 'a tree does not have the shape of a region cut into equal chunks');
+  return new SnapError('SNAP_CORRUPT', 'a tree does not have the shape of a region cut into chunks');
 }

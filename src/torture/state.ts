@@ -9,9 +9,13 @@ export interface Tortured {
   step: number;
   seed: number;
   grids: Float64Array[];
+  /** Bytes that move. */
+  text: Uint8Array;
   notes: Map<string, string>;
   check: string;
 }
+
+const TEXT_BYTES = 300_000;
 
 /** A small generator, so that one seed replays one program. */
 export function randomFrom(seed: number): () => number {
@@ -26,10 +30,15 @@ export function randomFrom(seed: number): () => number {
 
 export function initial(seed: number): Tortured {
   const grids = [20_000, 3_000, 40].map((length) => new Float64Array(length));
-  return sealed({ step: 0, seed, grids, notes: new Map(), check: '' });
+  const random = randomFrom(seed);
+  const text = Uint8Array.from({ length: TEXT_BYTES }, () => 256 * random());
+  return sealed({ step: 0, seed, grids, text, notes: new Map(), check: '' });
 }
 
-/** One step: some of the grids change in places, sometimes everywhere; sometimes one changes its length. */
+/**
+ * One step: some of the grids change in places, sometimes everywhere; sometimes one changes its length. Into the text
+ * something is put, here or there.
+ */
 export function advance(state: Tortured, random: () => number): void {
   state.step++;
   for (const [index, grid] of state.grids.entries()) {
@@ -43,8 +52,20 @@ export function advance(state: Tortured, random: () => number): void {
     for (let at = from; at < to; at++) target[at] = random() * state.step;
     void grid;
   }
+  if (random() < 0.4) state.text = inserted(state.text, random);
   state.notes.set(`note ${Math.floor(random() * 20)}`, `written at ${state.step}`);
   sealed(state);
+}
+
+/** What becomes too long is cut off. */
+function inserted(text: Uint8Array, random: () => number): Uint8Array {
+  const at = Math.floor(random() * text.length);
+  const part = Uint8Array.from({ length: 1 + Math.floor(random() * 300) }, () => 256 * random());
+  const longer = new Uint8Array(text.length + part.length);
+  longer.set(text.subarray(0, at));
+  longer.set(part, at);
+  longer.set(text.subarray(at), at + part.length);
+  return longer.slice(0, TEXT_BYTES + 1000);
 }
 
 export function sealed(state: Tortured): Tortured {
@@ -57,9 +78,10 @@ export function isWhole(state: Tortured): boolean {
   return state.check === hashOf(state);
 }
 
-function hashOf({ step, seed, grids, notes }: Tortured): string {
+function hashOf({ step, seed, grids, text, notes }: Tortured): string {
   const hash = createHash('sha256');
   hash.update(`${step} ${seed} ${JSON.stringify([...notes])}`);
   for (const grid of grids) hash.update(`${grid.length} `).update(new Uint8Array(grid.buffer));
+  hash.update(`${text.length} `).update(text);
   return hash.digest('hex');
 }

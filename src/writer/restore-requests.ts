@@ -140,7 +140,9 @@ function capturedOf(
   const places = regions.map(({ path }, position) => {
     const list = lists[position] as EntryList;
     const bytes = base.regions.get(nameOf(path));
-    const tree = trees.get(nameOf(path));
+    const all = trees.get(nameOf(path));
+    // Where chunks are of several lengths the live bytes are hashed.
+    const tree = all?.isContentDefined ? undefined : all;
     let start = 0;
     for (let index = 0; index < list.count; index++, next++) {
       if (tree && start === index * tree.chunkBytes && tree.has(index, list.id(index))) same[next] = 1;

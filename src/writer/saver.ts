@@ -9,6 +9,7 @@ import type { SnapshotId } from '../base/ids.js';
 import { KiB } from '../base/sizes.js';
 import { chunkBytesFor } from '../chunker/fixed.js';
 import { chunkIdOf } from '../chunker/ids.js';
+import { bytesOf, type Kept } from '../chunker/shifted.js';
 import {
   encodeRegionTable,
   INLINE_TABLE_BYTES,
@@ -22,6 +23,7 @@ import { RegionTree } from '../store/region-tree.js';
 import type { Store } from '../store/store.js';
 import { type ChunkList, changedChunks, changedShares } from './changes.js';
 import { type Client, type NamedRegion, nameOf, SKELETON_NAME } from './client.js';
+import { cutAround, isMovable, keptChunks, keptChunksById, overlapped } from './moved.js';
 import type { SaveJob } from './protocol.js';
 
 /** The table of many regions changes in small places. */
@@ -52,16 +54,17 @@ export async function save(store: Store, client: Client, job: SaveJob, hooks: Sa
   if (!isTrusted) client.trees = undefined;
   const changed = changedChunks(client, captured, job);
   const shares = changedShares(client, captured, changed, job);
+  const kept = isTrusted ? keptChunks(client, captured, changed) : [];
   releaseBase(client, hooks);
   const { base: trees, parent } = await lineageOf(store, client);
   const written = { changed: 0, stored: 0 };
-  const kept = new Map<string, RegionTree>();
+  const saved = new Map<string, RegionTree>();
   const choices = new Map<string, FilterChoice>();
   const roots: Tree[] = [];
   for (const [position, region] of captured.entries()) {
     const previous = previousTree(region, trees);
     const tree = previous ?? new RegionTree(chunkBytesFor(region.kind));
-    kept.set(region.name, tree);
+    saved.set(region.name, tree);
     const choice = client.choices.get(region.name) ?? new FilterChoice(region.kind);
     choices.set(region.name, choice);
     const changedBefore = written.changed;
@@ -69,7 +72,13 @@ export async function save(store: Store, client: Client, job: SaveJob, hooks: Sa
       store,
       tree,
       region,
-      isTrusted && previous ? changed[position] : undefined,
+      await layOut(
+        tree,
+        region,
+        kept[position],
+        isTrusted && previous ? changed[position] : undefined,
+        hooks,
+      ),
       choice,
       written,
       hooks,
@@ -85,7 +94,7 @@ export async function save(store: Store, client: Client, job: SaveJob, hooks: Sa
     const { path, kind } = captured[index + 1] as NamedRegion;
     return { path, kind, tree };
   });
-  const table = await putTable(store, entries, trees.get(TABLE_NAME), kept, written);
+  const table = await putTable(store, entries, trees.get(TABLE_NAME), saved, written);
   const manifest = store.putManifest({
     id: job.id,
     run: client.run,
@@ -104,7 +113,7 @@ export async function save(store: Store, client: Client, job: SaveJob, hooks: Sa
   for (const tag of job.tags) store.putTag(tag, job.id);
   client.lineage = job.id;
   client.damageSeen = damageSeen;
-  client.trees = kept;
+  client.trees = saved;
   client.choices = choices;
   client.base = { slot: job.slot, regions: new Map(captured.map(({ name, bytes }) => [name, bytes])) };
   return { manifest, shares };
@@ -153,7 +162,29 @@ function loadTrees(store: Store, id: SnapshotId): Map<string, RegionTree> {
 
 function previousTree({ name, kind }: NamedRegion, trees: Map<string, RegionTree>): RegionTree | undefined {
   const tree = trees.get(name);
-  return tree?.chunkBytes === chunkBytesFor(kind) ? tree : undefined;
+  if (tree?.chunkBytes !== chunkBytesFor(kind)) return undefined;
+  return tree.isContentDefined && !isMovable(kind) ? undefined : tree;
+}
+
+/** Makes the tree's chunks those of the region; returns which of them may have changed, undefined for all. */
+async function layOut(
+  tree: RegionTree,
+  region: NamedRegion,
+  kept: Kept[] | undefined,
+  changed: ChunkList | undefined,
+  hooks: SaverHooks,
+): Promise<ChunkList | undefined> {
+  const { byteLength } = region.bytes;
+  if (kept) return cutAround(tree, region, kept, hooks.breathe);
+  if (!changed || (tree.isContentDefined && tree.byteLength !== byteLength)) {
+    const known = keptChunksById(tree, region);
+    if (known) {
+      await cutAround(tree, region, known, hooks.breathe);
+      return undefined;
+    }
+  }
+  tree.resize(byteLength);
+  return changed && overlapped(tree, changed);
 }
 
 /**
@@ -169,15 +200,9 @@ async function putChunks(
   written: { changed: number; stored: number },
   hooks: SaverHooks,
 ): Promise<void> {
-  const { bytes } = region;
-  const { chunkBytes } = tree;
-  tree.resize(bytes.byteLength);
-  const count = changed?.length ?? Math.ceil(bytes.byteLength / chunkBytes);
+  const count = changed?.length ?? tree.count;
   const indexOf = (position: number) => (changed ? (changed[position] as number) : position);
-  const chunk = (index: number) => {
-    const start = index * chunkBytes;
-    return bytes.slice(start, Math.min(start + chunkBytes, bytes.byteLength));
-  };
+  const chunk = (index: number) => bytesOf(region.bytes, tree.start(index), tree.end(index));
   const samples = choice.samples(count).map((position) => chunk(indexOf(position)));
   if (samples.length > 0) choice.learn(samples, (raw, filter) => store.sizeWith(filter, raw));
   for (let position = 0; position < count; position++) {

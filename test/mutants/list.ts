@@ -7,6 +7,7 @@ import { copying } from './list/copying.js';
 import { graphs } from './list/graphs.js';
 import { lengths } from './list/lengths.js';
 import { looping } from './list/looping.js';
+import { moving } from './list/moving.js';
 import { opening } from './list/opening.js';
 import { proving } from './list/proving.js';
 import { random } from './list/random.js';
@@ -28,6 +29,7 @@ export const mutants: readonly Mutant[] = [
   ...trees,
   ...saving,
   ...tracking,
+  ...moving,
   ...restoring,
   ...verifying,
   ...collecting,

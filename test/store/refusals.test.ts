@@ -9,6 +9,7 @@ import { encodeDescriptor } from '../../src/format/descriptor.js';
 import type { Location } from '../../src/format/pack.js';
 import { EntryList, PAGE_ENTRIES } from '../../src/format/page.js';
 import { Codec, Filter, HEADER_BYTES, RecordFlag, RecordType } from '../../src/format/record.js';
+import { Chunking, CONTENT_RANGE } from '../../src/format/tree.js';
 import { Index } from '../../src/store/index.js';
 import { chunkEntryKey } from '../../src/store/index-keys.js';
 import { memoryKeyValues } from '../../src/store/key-values.js';
@@ -208,5 +209,48 @@ test('a tree whose pages are shared is not loaded, whatever chunk size it claims
     const tree = { ...treeOf(id, byteLength, 2), chunkBytes };
     assert.throws(() => RegionTree.load(store, tree), withCode('SNAP_CORRUPT'), `chunks of ${chunkBytes}`);
   }
+  const { contentDefined } = Chunking;
+  for (const chunkBytes of [byteLength, byteLength / PAGE_ENTRIES, chunk.length * (CONTENT_RANGE + 1)]) {
+    const tree = { ...treeOf(id, byteLength, 2), chunking: contentDefined, chunkBytes };
+    assert.throws(() => RegionTree.load(store, tree), withCode('SNAP_CORRUPT'), `chunks of ${chunkBytes}`);
+  }
+  const honest = { ...treeOf(id, byteLength, 2), chunking: contentDefined, chunkBytes: chunk.length };
+  assert.equal(RegionTree.load(store, honest).count, PAGE_ENTRIES ** 2);
+  await store.close();
+});
+
+/** Pages are made over chunks by position: where one of them is not full, those behind it would be taken for others. */
+test('a tree cut by content is loaded only if its pages are full and its chunks have lengths of chunks', async () => {
+  const { store } = await openOn(new SimulatedDisk(1));
+  const pageOf = (lengths: readonly number[]) => {
+    const list = new EntryList();
+    list.resize(lengths.length);
+    for (const [index, byteLength] of lengths.entries()) list.set(index, chunkIdOf(chunk), byteLength);
+    const { id } = store.putPage(list.toPage(0, 0, lengths.length), undefined);
+    return { id, byteLength: list.total() };
+  };
+  const load = async (pages: readonly (readonly number[])[]) => {
+    store.begin();
+    const entries = pages.map(pageOf);
+    await store.commit();
+    const byteLength = entries.reduce((sum, entry) => sum + entry.byteLength, 0);
+    return RegionTree.load(store, {
+      byteLength,
+      chunking: Chunking.contentDefined,
+      chunkBytes: 64,
+      height: 1,
+      entries,
+    });
+  };
+  const full = Array<number>(PAGE_ENTRIES).fill(64);
+  const refused = (pages: readonly (readonly number[])[], what: string) =>
+    assert.rejects(load(pages), withCode('SNAP_CORRUPT'), what);
+  const allowed = await load([full, full.with(3, 16).with(4, 256), [16, 3]]);
+  assert.equal(allowed.count, 2 * PAGE_ENTRIES + 2);
+  await refused([full, full.slice(1), full], 'a page that is not full');
+  await refused([full, full.with(3, 15)], 'a chunk that is too short');
+  await refused([full.with(255, 15), full], 'the last of a page that is not the last');
+  await refused([full, full.with(3, 257)], 'a chunk that is too long');
+  await refused([full, [64, 257]], 'a last one that is too long');
   await store.close();
 });

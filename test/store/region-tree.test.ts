@@ -11,6 +11,7 @@ import { RegionTree, readRegion, visitChunks } from '../../src/store/region-tree
 import { Store } from '../../src/store/store.js';
 import { budget } from '../support/budget.js';
 import { Random } from '../support/random.js';
+import { cutAnyhow } from '../support/saved.js';
 import { STORE } from '../support/session.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
 
@@ -34,7 +35,10 @@ class History {
   tree = new RegionTree(CHUNK);
   #counter = 0;
 
-  constructor(readonly store: Store) {}
+  constructor(
+    readonly store: Store,
+    readonly isCutByContent = false,
+  ) {}
 
   resize(length: number): void {
     const next = Buffer.alloc(length);
@@ -47,11 +51,19 @@ class History {
     if (at < this.bytes.length) this.bytes.writeUInt8(++this.#counter & 0xff, at);
   }
 
+  /** Bytes that move: what follows stands elsewhere. */
+  insert(at: number): void {
+    const place = Math.min(at, this.bytes.length);
+    const inserted = Buffer.alloc(1 + (at % 5), ++this.#counter);
+    this.bytes = Buffer.concat([this.bytes.subarray(0, place), inserted, this.bytes.subarray(place)]);
+  }
+
   /** Stores all chunks that are not the tree's already, as a save does. */
   put(): { tree: Tree; written: number } {
-    this.tree.resize(this.bytes.length);
-    for (let index = 0; index * CHUNK < this.bytes.length; index++) {
-      const raw = this.bytes.subarray(index * CHUNK, (index + 1) * CHUNK);
+    if (this.isCutByContent) this.tree.recut(cutAnyhow(this.tree, this.bytes));
+    else this.tree.resize(this.bytes.length);
+    for (let index = 0; index < this.tree.count; index++) {
+      const raw = this.bytes.subarray(this.tree.start(index), this.tree.end(index));
       const id = chunkIdOf(raw);
       if (this.tree.has(index, id)) continue;
       this.store.putChunk(Buffer.from(raw), id);
@@ -68,7 +80,8 @@ function check(store: Store, tree: Tree, bytes: Buffer): void {
   readRegion(store, tree, target);
   assert.ok(target.equals(bytes), 'wrong bytes');
   // A tree is as low as it can be, so that the same bytes have the same tree whatever their history.
-  let level = Math.ceil(bytes.length / CHUNK);
+  let level = 0;
+  visitChunks(store, tree, () => level++);
   let height = 0;
   for (; level > ROOT_ENTRIES; height++) level = Math.ceil(level / PAGE_ENTRIES);
   assert.equal(tree.height, height);
@@ -77,23 +90,27 @@ function check(store: Store, tree: Tree, bytes: Buffer): void {
 /** Sizes around every place where the shape of the tree changes. */
 const SIZES = [0, 1, 7, 8, 9, 32, 33, 40, 2048, 2049, 8192, 8193, 8200, 9000, 12_000];
 
-type Step = { do: 'resize'; size: number } | { do: 'poke'; at: number } | { do: 'save' | 'reload' | 'fail' };
+type Step =
+  | { do: 'resize'; size: number }
+  | { do: 'poke' | 'insert'; at: number }
+  | { do: 'save' | 'reload' | 'fail' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('resize' as const), size: fc.constantFrom(...SIZES) }),
-  fc.record({ do: fc.constant('poke' as const), at: fc.nat(12_000) }),
+  fc.record({ do: fc.constantFrom('poke' as const, 'insert' as const), at: fc.nat(12_000) }),
   fc.record({ do: fc.constantFrom('save' as const, 'save' as const, 'reload' as const, 'fail' as const) }),
 );
 
 test('every tree of a history restores the bytes it was made of, and equals one made afresh', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 14 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 14 }), fc.boolean(), async (steps, isCutByContent) => {
       const store = await open();
-      const history = new History(store);
+      const history = new History(store, isCutByContent);
       const saved: { tree: Tree; bytes: Buffer }[] = [];
       for (const one of [...steps, { do: 'save' } as const]) {
         if (one.do === 'resize') history.resize(one.size);
         else if (one.do === 'poke') history.poke(one.at);
+        else if (one.do === 'insert') history.insert(one.at);
         else {
           store.begin();
           const { tree } = history.put();
@@ -110,7 +127,7 @@ test('every tree of a history restores the bytes it was made of, and equals one 
         }
       }
       for (const { tree, bytes } of saved) check(store, tree, bytes);
-      const fresh = new History(store);
+      const fresh = new History(store, isCutByContent);
       fresh.bytes = history.bytes;
       store.begin();
       const { tree, written } = fresh.put();
@@ -160,5 +177,40 @@ test('chunks are visited in order, each with its place and length', async () => 
     next += byteLength;
   });
   assert.equal(next, history.bytes.length);
+  await store.close();
+});
+
+test('what is inserted makes the pages behind it move, and the tree stays one that can be loaded', async () => {
+  const store = await open();
+  const history = new History(store, true);
+  history.resize(CHUNK * 3000);
+  for (let round = 0; round < 12; round++) {
+    history.insert((round * 7919) % history.bytes.length);
+    store.begin();
+    const { tree } = history.put();
+    await store.commit();
+    check(store, tree, history.bytes);
+    const loaded = RegionTree.load(store, tree);
+    assert.ok(loaded.isContentDefined);
+    assert.equal(loaded.byteLength, history.bytes.length);
+    assert.deepEqual(
+      Array.from({ length: loaded.count }, (_, index) => [loaded.start(index), loaded.end(index)]),
+      Array.from({ length: loaded.count }, (_, index) => [
+        history.tree.start(index),
+        history.tree.end(index),
+      ]),
+    );
+    if (round % 2 === 1) history.tree = loaded;
+  }
+  await store.close();
+});
+
+test('a chunk that was not put is noticed, and not stored as an id of zeros', async () => {
+  const store = await open();
+  const tree = new RegionTree(CHUNK);
+  tree.recut({ lengths: [8], origins: [-1] });
+  store.begin();
+  assert.throws(() => tree.store(store), /invariant/);
+  await store.rollback();
   await store.close();
 });

@@ -4,13 +4,14 @@ import assert from 'node:assert/strict';
 import type { SnapshotId } from '../../src/base/ids.js';
 import { type RegionBytes, visitChangedChunks } from '../../src/chunker/fixed.js';
 import { chunkIdOf } from '../../src/chunker/ids.js';
+import { type Cut, NEW } from '../../src/chunker/recut.js';
 import {
   encodeRegionTable,
   INLINE_TABLE_BYTES,
   type Manifest,
   type RegionEntry,
 } from '../../src/format/manifest.js';
-import type { Tree } from '../../src/format/tree.js';
+import { CONTENT_RANGE, type Tree } from '../../src/format/tree.js';
 import type { Summary } from '../../src/store/index.js';
 import { readBytes, readRegionTable } from '../../src/store/manifests.js';
 import { RegionTree } from '../../src/store/region-tree.js';
@@ -47,7 +48,7 @@ export async function putSnapshot(
   for (const [path, bytes] of saved.content) {
     const tree = base.trees.get(path) ?? new RegionTree(chunkBytes);
     trees.set(path, tree);
-    roots.set(path, await putRegion(store, tree, bytes, base.content.get(path)));
+    roots.set(path, await putRegion(store, tree, bytes, base.content.get(path), isCutByContent(path)));
   }
   const entries = [...roots].flatMap(([path, tree]): RegionEntry[] =>
     path === '' ? [] : [{ path, kind: 'Uint8Array', tree }],
@@ -83,6 +84,32 @@ async function putTable(
   return { count: entries.length, tree: await putRegion(store, tree, table, undefined) };
 }
 
+/** Regions of some names are cut by content. */
+function isCutByContent(path: string): boolean {
+  return path.startsWith('v');
+}
+
+/**
+ * Cuts a region into chunks as short and as long as a tree may have them, where the bytes say so. Some of those that the
+ * tree has already are kept, others come as new.
+ */
+export function cutAnyhow(tree: RegionTree, bytes: Buffer): Cut {
+  const cut: Cut = { lengths: [], origins: [] };
+  const shortest = Math.ceil(tree.chunkBytes / CONTENT_RANGE);
+  const longest = tree.chunkBytes * CONTENT_RANGE;
+  for (let at = 0; at < bytes.length; ) {
+    const wanted = shortest + ((31 * (bytes[at] as number)) % (longest - shortest + 1));
+    const length = Math.min(wanted, bytes.length - at);
+    const id = chunkIdOf(bytes.subarray(at, at + length));
+    const here = cut.lengths.length;
+    const origin = [here, here - 1, here + 1].find((index) => index >= 0 && tree.has(index, id));
+    cut.lengths.push(length);
+    cut.origins.push(origin ?? NEW);
+    at += length;
+  }
+  return cut;
+}
+
 /** No region has this path. */
 const TABLE = '\0table';
 
@@ -91,11 +118,13 @@ async function putRegion(
   tree: RegionTree,
   bytes: Buffer,
   previous: Buffer | undefined,
+  isCutByContent = false,
 ): Promise<Tree> {
-  const { chunkBytes } = tree;
-  tree.resize(bytes.length);
-  for (const index of changedChunks(bytes, previous, chunkBytes)) {
-    const raw = bytes.subarray(index * chunkBytes, (index + 1) * chunkBytes);
+  if (isCutByContent) tree.recut(cutAnyhow(tree, bytes));
+  else tree.resize(bytes.length);
+  const indexes = isCutByContent ? Array(tree.count).keys() : changedChunks(bytes, previous, tree.chunkBytes);
+  for (const index of indexes) {
+    const raw = bytes.subarray(tree.start(index), tree.end(index));
     const id = chunkIdOf(raw);
     if (tree.has(index, id)) continue;
     const room = store.makeRoom(raw.length);

@@ -35,8 +35,8 @@ export const trees: readonly Mutant[] = [
     name: 'entry-of-full-length-at-the-tail',
     breaks: 'the last chunk of a region has the length that is left',
     file: 'store/region-tree.ts',
-    find: 'this.#chunks.set(index, id, Math.min(this.chunkBytes, this.#byteLength - start));',
-    replace: 'this.#chunks.set(index, id, Math.min(this.chunkBytes, this.#byteLength + start));',
+    find: 'return Math.min((index + 1) * this.chunkBytes, this.#byteLength);',
+    replace: 'return (index + 1) * this.chunkBytes;',
     tests: [TREES],
   },
   {

@@ -1,0 +1,165 @@
+/** Mutants of regions whose bytes move: which chunks are kept, where, and what the tree makes of it. */
+
+import type { Mutant } from '../mutant.js';
+
+const GEAR = 'chunker/gear';
+const SHIFTED = 'chunker/shifted';
+const MOVING = 'api/moving';
+const TREES = 'store/region-tree';
+const REFUSALS = 'store/refusals';
+
+export const moving: readonly Mutant[] = [
+  {
+    name: 'kept-without-comparing-all',
+    breaks: 'a chunk is kept only where all of its bytes are',
+    file: 'chunker/shifted.ts',
+    find: 'if (!a.slice(x, x + length).equals(b.slice(y, y + length))) return false;\n    done += length;',
+    replace:
+      'if (!a.slice(x, x + length).equals(b.slice(y, y + length))) return false;\n    done = byteLength;',
+    tests: [SHIFTED],
+  },
+  {
+    name: 'kept-beyond-the-end',
+    breaks: 'a chunk that the region is too short for is not kept',
+    file: 'chunker/shifted.ts',
+    find: 'if (end > current.byteLength) return false;',
+    replace: '',
+    tests: [SHIFTED],
+  },
+  {
+    name: 'kept-over-what-is-kept',
+    breaks: 'chunks that are kept do not overlap',
+    file: 'chunker/shifted.ts',
+    find: 'const first = firstBehind(chunks, Math.max(chunks.start(index), least - shift));',
+    replace: 'const first = firstBehind(chunks, Math.max(chunks.start(index), -shift));',
+    tests: [SHIFTED],
+  },
+  {
+    name: 'short-tail-kept',
+    breaks: 'a log that grows by little is not cut into little',
+    file: 'chunker/shifted.ts',
+    find: 'return (!isTail || end === current.byteLength) && same(index, at);',
+    replace: 'return same(index, at);',
+    tests: [SHIFTED],
+  },
+  {
+    name: 'view-over-two-pieces',
+    breaks: 'a chunk that lies in two pieces of a slot is copied together',
+    file: 'chunker/shifted.ts',
+    find: 'if (end <= stop) return region.slice(start, end);',
+    replace: 'return region.slice(start, end);',
+    tests: [SHIFTED],
+  },
+  {
+    name: 'gear-table-changed',
+    breaks: 'the same bytes are always cut alike',
+    file: 'chunker/gear.ts',
+    find: 'let state = 0x9e3779b9;',
+    replace: 'let state = 0x9e3779ba;',
+    tests: [GEAR],
+  },
+  {
+    name: 'gear-before-the-average',
+    breaks: 'chunks lie close to the average',
+    file: 'chunker/gear.ts',
+    find: 'const BITS_BEFORE = 18;',
+    replace: 'const BITS_BEFORE = 14;',
+    tests: [GEAR],
+  },
+  {
+    name: 'gear-leaves-a-crumb',
+    breaks: 'what is left over is long enough for a chunk',
+    file: 'chunker/gear.ts',
+    find: 'const most = Math.min(LONGEST_CHUNK_BYTES, bytes.length - SHORTEST_CHUNK_BYTES);',
+    replace: 'const most = Math.min(LONGEST_CHUNK_BYTES, bytes.length);',
+    tests: [GEAR],
+  },
+  {
+    name: 'crumbs-between-kept-chunks',
+    breaks: 'what is too short for a chunk takes in those behind it',
+    file: 'chunker/recut.ts',
+    find: 'first < to && start > done && start - done < SHORTEST_CHUNK_BYTES;',
+    replace: 'first < to && start > done && start - done < 1;',
+    tests: [SHIFTED],
+  },
+  {
+    name: 'moved-only-where-the-length-stays',
+    breaks: 'a region that moved is recut around what it still has',
+    file: 'writer/moved.ts',
+    find: 'return isToBeRecut(versions, chunks, differing) ? findKept(versions) : undefined;',
+    replace: 'return isToBeRecut(versions, chunks, differing) ? [] : undefined;',
+    tests: [MOVING],
+  },
+  {
+    name: 'moved-by-any-change',
+    breaks: 'what is only made anew stays cut into fixed chunks',
+    file: 'chunker/shifted.ts',
+    find: 'return 2 * moved.length > indexes.length;',
+    replace: 'return 2 * moved.length >= 0;',
+    tests: [SHIFTED],
+  },
+  {
+    name: 'numbers-cut-by-content',
+    breaks: 'a region of numbers is cut into fixed chunks',
+    file: 'writer/moved.ts',
+    find: 'return MOVABLE.has(kind);',
+    replace: "return kind !== 'skeleton';",
+    tests: [MOVING],
+  },
+  {
+    name: 'fixed-places-for-chunks-by-content',
+    breaks: 'what was told of fixed chunks is looked up in the chunks there are',
+    file: 'writer/moved.ts',
+    find: 'if (!tree.isContentDefined) return changed;',
+    replace: 'if (tree.byteLength > 0) return changed;',
+    tests: [MOVING],
+  },
+  {
+    name: 'overlap-without-its-end',
+    breaks: 'all chunks that a fixed one overlaps are looked at',
+    file: 'writer/moved.ts',
+    find: 'for (; next < tree.count && tree.start(next) < start + tree.chunkBytes; next++) indexes.push(next);',
+    replace: 'if (next < tree.count) indexes.push(next++);',
+    tests: [MOVING],
+  },
+  {
+    name: 'recut-keeps-pages',
+    breaks: 'pages over chunks that moved are made anew',
+    file: 'store/region-tree.ts',
+    find: 'if (!page(chunks).equals(page(before))) this.#touch(0, group * PAGE_ENTRIES);',
+    replace: '',
+    tests: [TREES],
+  },
+  {
+    name: 'recut-stays-fixed',
+    breaks: 'a tree says how its region is cut',
+    file: 'store/region-tree.ts',
+    find: 'if (tree.chunking === Chunking.contentDefined) loaded.#starts = startsOf(loaded.#chunks);',
+    replace: '',
+    tests: [TREES],
+  },
+  {
+    name: 'pages-that-are-not-full-loaded',
+    breaks: 'a tree is loaded only if its pages are full',
+    file: 'store/region-tree.ts',
+    find: 'if (page.count < PAGE_ENTRIES && group < entries.length - 1) throw misshapen();',
+    replace: '',
+    tests: [REFUSALS],
+  },
+  {
+    name: 'chunk-not-put',
+    breaks: 'no tree is stored that lacks a chunk',
+    file: 'store/region-tree.ts',
+    find: "invariant(this.#unset.size === 0, 'a new chunk was not put');",
+    replace: '',
+    tests: [TREES],
+  },
+  {
+    name: 'capture-compared-by-fixed-chunks',
+    breaks: 'a live state is compared with a capture only where both have the same chunks',
+    file: 'writer/restore-requests.ts',
+    find: 'const tree = all?.isContentDefined ? undefined : all;',
+    replace: 'const tree = all;',
+    tests: [MOVING],
+  },
+];
