@@ -183,13 +183,17 @@ export class Copy {
    */
   async *#lostThere(): AsyncGenerator<CopyProgress, Set<Summary>> {
     const lost = new Set<Summary>();
-    const rehearsal = new Rehearsal(this.#there);
-    const content = new ContentCopy(this.#source, rehearsal);
+    let rehearsal = new Rehearsal(this.#there);
+    let content = new ContentCopy(this.#source, rehearsal);
     for (const summary of this.#plan.forgottenThere) {
-      const before = rehearsal.writtenBytes;
+      // What one of them lacks others may lack too.
+      if (rehearsal.writtenBytes > 0) {
+        rehearsal = new Rehearsal(this.#there);
+        content = new ContentCopy(this.#source, rehearsal);
+      }
       try {
         for await (const _ of content.snapshot(this.#source.manifest(summary))) yield this.#progress(0);
-        if (rehearsal.writtenBytes > before) lost.add(summary);
+        if (rehearsal.writtenBytes > 0) lost.add(summary);
         else this.#skip(summary, 'forgotten', 'it was forgotten in the target; unforget it there');
       } catch (error) {
         if (!(error instanceof Unreadable)) throw error;

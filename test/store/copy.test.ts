@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SnapshotId } from '../../src/base/ids.js';
+import type { ChunkId, SnapshotId } from '../../src/base/ids.js';
 import { chunkIdOf } from '../../src/chunker/ids.js';
 import { Gc } from '../../src/store/gc.js';
 import type { Policy } from '../../src/store/retention-policy.js';
@@ -45,6 +45,14 @@ async function emptyStore(options: Parameters<typeof openOn>[1] = {}) {
 async function reopened(disk: SimulatedDisk, store: Store, options: Parameters<typeof openOn>[1] = {}) {
   await store.close();
   return (await openOn(disk, options)).store;
+}
+
+function chunkIdsOf(store: Store, id: SnapshotId): ChunkId[] {
+  return [...readFrom(store, id).values()].flatMap((bytes) =>
+    Array.from({ length: Math.ceil(bytes.length / 64) }, (_, at) =>
+      chunkIdOf(bytes.subarray(64 * at, 64 * (at + 1))),
+    ),
+  );
 }
 
 async function collect(store: Store, policy?: Policy): Promise<void> {
@@ -320,8 +328,9 @@ test('what was forgotten in the target stays so; what was lost there comes back'
   assert.deepEqual([again?.id, again?.reason], [kept, 'forgotten']);
   // As repair leaves it: a chunk is gone, and the snapshot forgotten.
   await forget(store, lost);
-  const chunk = chunkIdOf((readFrom(store, lost).get('u') as Buffer).subarray(0, 64));
-  const { offset } = store.locate(chunk) ?? assert.fail();
+  const others = chunkIdsOf(store, kept);
+  const chunk = chunkIdsOf(store, lost).find((id) => !others.some((other) => other.equals(id)));
+  const { offset } = store.locate(chunk ?? assert.fail('no chunk of its own')) ?? assert.fail();
   await store.close();
   overwrite(disk, offset, 0);
   const { store: next } = await openOn(disk);
@@ -339,6 +348,23 @@ test('what was forgotten in the target stays so; what was lost there comes back'
     await idsOf(next),
     (await idsOf(source.store)).filter((id) => id !== kept),
   );
+});
+
+test('what several lost at once comes back with all of them', async () => {
+  const source = await sourceOf(3);
+  const { disk, store } = await emptyStore();
+  await copy(source.disk, store);
+  const ids = await idsOf(source.store);
+  for (const id of ids) await forget(store, id);
+  const chunks = ids.map((id) => chunkIdsOf(store, id));
+  const chunk = chunks[0]?.find((id) => chunks.every((list) => list.some((other) => other.equals(id))));
+  const { offset } = store.locate(chunk ?? assert.fail('they share nothing')) ?? assert.fail();
+  await store.close();
+  overwrite(disk, offset, 0);
+  const { store: next } = await openOn(disk);
+  const { copied, skipped } = await copy(source.disk, next);
+  assert.deepEqual([copied.map(({ id }) => id), skipped], [ids, []]);
+  for (const id of ids) assertSameContent(readFrom(next, id), readFrom(source.store, id), id);
 });
 
 test('what the policy of the target would drop is not copied, so a second copy writes nothing', async () => {
