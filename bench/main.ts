@@ -17,6 +17,7 @@ const BENCHES = [
   'track',
   'graphs',
   'shifting',
+  'scattered',
   'micro',
   'filters',
   'gc',
