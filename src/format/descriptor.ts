@@ -29,10 +29,12 @@ export interface Descriptor {
  *
  *   patch    pages stored as patches
  *   shuffle  filters for numbers
+ *   base     chunks stored as differences from others
  */
 const FEATURES = {
   patch: ['read', 'gc'],
   shuffle: ['read'],
+  base: ['read', 'gc'],
 } as const satisfies Record<string, readonly StoreOperation[]>;
 
 export type Feature = keyof typeof FEATURES;

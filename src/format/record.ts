@@ -202,8 +202,6 @@ export function checkUnderstood(header: RecordHeader): void {
   const understood =
     (codec === Codec.raw || codec === Codec.zstd) &&
     filter <= Filter.delta8 &&
-    filter !== Filter.difference4 &&
-    filter !== Filter.difference8 &&
     (flags & ~KNOWN_FLAGS) === 0 &&
     (flags & RecordFlag.encrypted) === 0;
   if (!understood) {

@@ -4,28 +4,54 @@
  * Invariants
  *  - what is known is durable, or precedes in the same commit; it was not found damaged, and gc is not about to take it
  *  - what is known is put once; what is not known any more is put again by the next save that holds it
- *  - a page is stored in full, or as a patch of one that is
+ *  - a page is stored in full, or as a patch of one that is; a chunk alone, or as a difference from one that is
+ *  - a base is known and durable, and its bytes are read back from the packs: what cannot be read is no base
  */
 
 import { invariant, isSnapError } from '../base/errors.js';
-import { type ChunkId, chunkKey } from '../base/ids.js';
+import { CHUNK_ID_BYTES, type ChunkId, chunkKey } from '../base/ids.js';
 import { chunkIdOf } from '../chunker/ids.js';
 import type { Encoding } from '../compress/encoding.js';
+import { takesBase } from '../format/number-filters.js';
 import type { Location } from '../format/pack.js';
 import { makePatch } from '../format/patch.js';
-import { Codec, Filter, RecordFlag, RecordType } from '../format/record.js';
+import { Codec, Filter, RecordFlag, RecordType, recordBytes } from '../format/record.js';
 import type { StoreContext } from './context.js';
 import type { Committed } from './index.js';
 import type { LiveIndex } from './live-index.js';
 import type { Log, Place, Stored } from './log.js';
 import type { Marks } from './mark.js';
 import { PLAIN } from './pack-writer.js';
-import { RecordReader } from './record-reader.js';
+import { RecordReader, unlessDamaged } from './record-reader.js';
 
 /** A page that a new version of it may be stored as a patch of; stored in full itself. */
 export interface PatchBase {
   id: ChunkId;
   raw: Buffer;
+}
+
+/** A chunk that a new version of it may be stored as a difference from; stored alone itself. */
+export interface ChunkBase {
+  id: ChunkId;
+  raw: Buffer;
+  /** Of its record. */
+  storedBytes: number;
+}
+
+/** How a chunk is to be stored. */
+export interface ChunkStorage {
+  /** By itself. */
+  alone: Filter;
+  /** As a difference from the chunk that was in its place, if its record takes at most so much where the base takes `alone`. */
+  difference?: { filter: Filter; previous: ChunkId; atMost(alone: number): number } | undefined;
+}
+
+/** As it is. */
+export const PLAINLY: ChunkStorage = { alone: Filter.none };
+
+export interface StoredChunk extends Stored {
+  /** Of the record of its base; undefined where it was known, or is stored alone. */
+  baseBytes?: number;
 }
 
 export class Content {
@@ -36,6 +62,8 @@ export class Content {
   /** Found damaged: to be written again by the next save that holds them. */
   readonly #unreadable = new Set<string>();
   #damageSeen = 0;
+  /** Bytes of the last base. */
+  #base = Buffer.alloc(0);
   /** What a running gc has marked, and from where on everything was written after it condemned the rest. */
   #collection: { marks: Marks; condemnedTo: Place } | undefined;
 
@@ -66,10 +94,32 @@ export class Content {
     return location && this.#isCondemned(id, location) ? undefined : location;
   }
 
-  /** The same for a chunk: who holds it does not hold the base of a page with its bytes that is stored as a patch. */
+  /**
+   * The same for a chunk. One that is a difference is worth as much as its base; and who holds it does not hold the base
+   * of a page with its bytes that is stored as a patch.
+   */
   knownChunk(id: ChunkId): Location | undefined {
     const location = this.known(id);
-    return location?.filter === Filter.patch ? undefined : location;
+    if (!location || !takesBase(location.filter)) return location;
+    if (location.filter === Filter.patch) return undefined;
+    const base = unlessDamaged(() => this.baseOf(id));
+    return base && this.isBase(base, location.rawLength) ? location : undefined;
+  }
+
+  /** True where a chunk of so many bytes may be a difference from another: that is known, stored alone, and as long. */
+  isBase(id: ChunkId, byteLength: number): boolean {
+    return this.#knownAlone(id)?.rawLength === byteLength;
+  }
+
+  /** The record with which a chunk or page has to be read; undefined where it is stored alone. */
+  baseOf(id: ChunkId): ChunkId | undefined {
+    const key = chunkKey(id);
+    return this.#log.uncommitted(key) ? this.#log.uncommittedBase(key) : this.reader.baseOf(id);
+  }
+
+  #knownAlone(id: ChunkId): Location | undefined {
+    const location = this.known(id);
+    return location && !takesBase(location.filter) ? location : undefined;
   }
 
   /** A chunk or page was found damaged: no new snapshot may rely on it. */
@@ -112,15 +162,54 @@ export class Content {
   // ---- put ---------------------------------------------------------------------------------------
 
   /** Appends a chunk unless it is known. */
-  putChunk(raw: Buffer, id: ChunkId, wanted: Filter): Stored {
+  putChunk(raw: Buffer, id: ChunkId, { alone, difference }: ChunkStorage): StoredChunk {
     if (this.knownChunk(id)) return { id, written: 0 };
-    const { codec, filter, stored } = this.#encoding.encode(raw, wanted);
+    const different = difference && this.#putDifference(raw, id, difference);
+    if (different) return different;
+    const { codec, filter, stored } = this.#encoding.encode(raw, alone);
     const chunk = { type: RecordType.chunk, id, rawLength: raw.length };
     return this.#log.append({ ...PLAIN, ...chunk, codec, filter, stored: [stored] });
   }
 
-  sizeWith(filter: Filter, raw: Buffer): number {
-    return this.#encoding.sizeOf(raw, filter);
+  /** What was found damaged may be a base of others: it is stored alone. */
+  #putDifference(
+    raw: Buffer,
+    id: ChunkId,
+    { filter: wanted, previous, atMost }: NonNullable<ChunkStorage['difference']>,
+  ): StoredChunk | undefined {
+    if (this.#unreadable.has(chunkKey(id))) return undefined;
+    if (this.#base.length < raw.length) this.#base = Buffer.allocUnsafeSlow(raw.length);
+    const base = this.chunkBase(previous, this.#base.subarray(0, raw.length));
+    if (!base) return undefined;
+    const { codec, filter, stored } = this.#encoding.encode(raw, wanted, base.raw);
+    const most = atMost(base.storedBytes);
+    if (filter !== wanted || recordBytes(CHUNK_ID_BYTES + stored.length) > most) return undefined;
+    const how = { codec, filter, flags: RecordFlag.hasBase, stored: [base.id, stored] };
+    const put = this.#log.append({ type: RecordType.chunk, id, rawLength: raw.length, ...how });
+    return { ...put, baseBytes: base.storedBytes };
+  }
+
+  /**
+   * What a new version of a chunk may be stored as a difference from: `previous`, or what that is one from itself. `raw`
+   * has the length of the new version, and takes the bytes of the base.
+   */
+  chunkBase(previous: ChunkId, raw: Buffer): ChunkBase | undefined {
+    try {
+      if (!this.locate(previous)) return undefined;
+      const id = this.baseOf(previous) ?? previous;
+      const location = this.#knownAlone(id);
+      // What is not committed may not be on the disk yet.
+      if (location?.rawLength !== raw.length || this.#log.uncommitted(chunkKey(id))) return undefined;
+      this.reader.readInto(id, raw);
+      return { id, raw, storedBytes: recordBytes(location.storedLength) };
+    } catch (error) {
+      if (!isSnapError(error)) throw error;
+      return undefined;
+    }
+  }
+
+  sizeWith(filter: Filter, raw: Buffer, base: Buffer | undefined): number {
+    return recordBytes((base ? CHUNK_ID_BYTES : 0) + this.#encoding.sizeOf(raw, filter, base));
   }
 
   /** Appends a page unless it is known: as a patch of `base` where that is much smaller. */
@@ -149,13 +238,7 @@ export class Content {
   /** A patch is worth as much as its base, which may be damaged, or gone with a pack that was. */
   #isUsable(id: ChunkId, { filter }: Location): boolean {
     if (filter === Filter.none || this.#log.uncommitted(chunkKey(id))) return true;
-    try {
-      this.reader.read(id);
-      return true;
-    } catch (error) {
-      if (!isSnapError(error, 'SNAP_CORRUPT')) throw error;
-      return false;
-    }
+    return unlessDamaged(() => this.reader.read(id)) !== undefined;
   }
 
   /** What was found damaged may be known to others as a chunk: it is written in full. */

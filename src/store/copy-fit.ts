@@ -9,6 +9,7 @@
 import { isSnapError } from '../base/errors.js';
 import type { ChunkId, SnapshotId } from '../base/ids.js';
 import { encodeManifest, type Manifest, type RegionEntry } from '../format/manifest.js';
+import { takesBase } from '../format/number-filters.js';
 import { decodePage } from '../format/page.js';
 import { recordBytes } from '../format/record.js';
 import type { Tree } from '../format/tree.js';
@@ -90,8 +91,22 @@ class Scales {
     if (height > 0) yield* this.#page(height - 1, id, byteLength);
     else {
       const location = this.#target?.knownChunk(id);
-      this.#add(id, () => (location ?? this.#source.locate(id, byteLength)).storedLength);
+      if (this.#target && location) {
+        this.#add(id, () => location.storedLength);
+        const base = this.#target.baseOf(id);
+        if (base) this.#add(base, () => this.#target?.known(base)?.storedLength ?? 0);
+      } else this.#comingChunk(id, byteLength);
     }
+  }
+
+  /** One that is a difference comes with its base; it is stored in full where that cannot be its base in the target. */
+  #comingChunk(id: ChunkId, byteLength: number): void {
+    const { filter, storedLength } = this.#source.locate(id, byteLength);
+    const base = this.#source.chunkBaseOf(id, byteLength);
+    const there = base && this.#target?.knownChunk(base);
+    if (base) this.#add(base, () => (there ?? this.#source.locate(base, byteLength)).storedLength);
+    const isInFull = there ? !this.#target?.isBase(base as ChunkId, byteLength) : takesBase(filter) && !base;
+    this.#add(id, () => (isInFull ? byteLength : storedLength));
   }
 
   *#page(height: number, id: ChunkId, byteLength: number): Generator<void> {

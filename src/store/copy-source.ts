@@ -7,8 +7,10 @@
 import { isSnapError, SnapError, type SnapErrorCode } from '../base/errors.js';
 import type { ChunkId } from '../base/ids.js';
 import type { Manifest, RegionEntry } from '../format/manifest.js';
+import { takesBase } from '../format/number-filters.js';
 import type { Location } from '../format/pack.js';
 import { decodePage, type EntryList } from '../format/page.js';
+import { Filter } from '../format/record.js';
 import type { Summary } from './index.js';
 import { readRegionTable } from './manifests.js';
 import type { StoredRecord } from './record-reader.js';
@@ -61,12 +63,22 @@ export class CopySource {
     });
   }
 
+  /**
+   * The base of a chunk that is a difference, if it is fit to be one: of the same length, and stored alone. Undefined
+   * where the chunk has none; also where it has the bytes of a page that is a patch.
+   */
+  chunkBaseOf(id: ChunkId, byteLength: number): ChunkId | undefined {
+    const { filter } = this.locate(id, byteLength);
+    if (filter === Filter.patch || !takesBase(filter)) return undefined;
+    return this.baseOf(id);
+  }
+
   /** A chunk as it is stored, checked against its id; valid until something else is read. */
   readStored(id: ChunkId): StoredRecord {
     return attempt(() => this.store.readStored(id));
   }
 
-  /** The page that a page is stored as a patch of; undefined where it is stored in full. */
+  /** The record with which a chunk or page has to be read; undefined where it is stored alone. */
   baseOf(id: ChunkId): ChunkId | undefined {
     return attempt(() => this.store.baseOf(id));
   }

@@ -3,9 +3,10 @@
  *
  * Pages that a source keeps as patches of one base are a family. The first of them that has no base here is stored in
  * full and stands in for the base; the others are patches of it. So it does not matter which of them is copied first.
+ *
+ * A chunk that is a difference is put as it is stored, after its base: that is put too where it is not there.
  */
 
-import { isSnapError } from '../base/errors.js';
 import { type ChunkId, chunkKey, type SnapshotId } from '../base/ids.js';
 import { MiB } from '../base/sizes.js';
 import { encodeManifest, type Manifest } from '../format/manifest.js';
@@ -14,6 +15,7 @@ import { Filter, recordBytes } from '../format/record.js';
 import type { PatchBase } from './content.js';
 import type { CopySource } from './copy-source.js';
 import { IdMap } from './id-map.js';
+import { unlessDamaged } from './record-reader.js';
 import type { Store } from './store.js';
 
 export interface CopyTarget {
@@ -66,11 +68,20 @@ export class StoreTarget implements CopyTarget {
   }
 
   async putChunk(id: ChunkId, byteLength: number, source: CopySource): Promise<void> {
+    const base = source.chunkBaseOf(id, byteLength);
+    if (base && this.lengthOf(base) === undefined) await this.#putStored(base, byteLength, source);
+    await this.#putStored(id, byteLength, source);
+  }
+
+  /** As it is stored; in full where it takes a base and that is not one here. */
+  async #putStored(id: ChunkId, byteLength: number, source: CopySource): Promise<void> {
     await this.#store.makeRoom(source.locate(id, byteLength).storedLength);
+    const base = source.chunkBaseOf(id, byteLength);
     const { location, stored, raw } = source.readStored(id);
     this.#store.begin();
-    if (takesBase(location.filter)) this.#store.putChunk(raw, id);
-    else this.#store.putStored(id, location, stored);
+    const isReadable = base ? this.#store.isBase(base, byteLength) : !takesBase(location.filter);
+    if (isReadable) this.#store.putStored(id, location, stored);
+    else this.#store.putChunk(raw, id);
   }
 
   putPage(id: ChunkId, raw: Buffer, source: CopySource): void {
@@ -150,8 +161,11 @@ export class Rehearsal implements CopyTarget {
   }
 
   async putChunk(id: ChunkId, byteLength: number, source: CopySource): Promise<void> {
-    this.writtenBytes += recordBytes(source.locate(id, byteLength).storedLength);
-    this.#taken.set(id, byteLength);
+    const base = source.chunkBaseOf(id, byteLength);
+    for (const one of base && this.lengthOf(base) === undefined ? [base, id] : [id]) {
+      this.writtenBytes += recordBytes(source.locate(one, byteLength).storedLength);
+      this.#taken.set(one, byteLength);
+    }
   }
 
   putPage(id: ChunkId, raw: Buffer, source: CopySource): void {
@@ -174,13 +188,4 @@ export class Rehearsal implements CopyTarget {
 /** A page that is in a store and can be read; undefined otherwise. */
 export function readablePage(store: Store, id: ChunkId): Buffer | undefined {
   return store.known(id) && unlessDamaged(() => store.readPage(id));
-}
-
-function unlessDamaged<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isSnapError(error, 'SNAP_CORRUPT')) return undefined;
-    throw error;
-  }
 }

@@ -1,8 +1,8 @@
 /** What a program has to know to use a store, as its descriptor says: said before anything is written that takes it. */
 
 import { type Descriptor, type Feature, hasFeature, withFeature } from '../format/descriptor.js';
-import { numberFilter } from '../format/number-filters.js';
-import type { Filter } from '../format/record.js';
+import { numberFilter, takesBase } from '../format/number-filters.js';
+import { Filter } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
 import type { Io } from '../io/io.js';
 import { checkInPlace, writeDescriptor } from './folder.js';
@@ -22,6 +22,7 @@ export class Features {
   /** Makes sure, durably, that who cannot read records with this filter is told so. */
   require(filter: Filter): void {
     if (numberFilter(filter)) this.#add('shuffle');
+    if (takesBase(filter) && filter !== Filter.patch) this.#add('base');
   }
 
   #add(feature: Feature): void {

@@ -11,10 +11,11 @@
  */
 
 import { invariant, isSnapError, SnapError } from '../base/errors.js';
-import { type ChunkId, chunkKey } from '../base/ids.js';
+import { asChunkId, CHUNK_ID_BYTES, type ChunkId, chunkKey } from '../base/ids.js';
 import { MiB } from '../base/sizes.js';
 import { chunkIdOf } from '../chunker/ids.js';
 import { NO_COMMIT, WRITER_ID_BYTES } from '../format/commit.js';
+import { takesBase } from '../format/number-filters.js';
 import { decodePackHeader, encodePackHeader, type Location } from '../format/pack.js';
 import { isContent, RecordType, recordBytes } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
@@ -73,9 +74,10 @@ export class Log {
   /** What the last clean close left. */
   #lastClose: KnownDurable | undefined;
   #hasLostPack = false;
-  /** What was appended since the last commit, and where chunks and pages of it lie. */
+  /** What was appended since the last commit, where chunks and pages of it lie, and which bases some are read with. */
   #records: Committed[] = [];
   #uncommitted = new Map<string, Location>();
+  #uncommittedBases = new Map<string, ChunkId>();
 
   constructor(
     context: StoreContext,
@@ -205,6 +207,7 @@ export class Log {
     const location = writer.append(draft);
     const content = isContent(type);
     if (content) this.#uncommitted.set(chunkKey(id), location);
+    if (content && takesBase(draft.filter)) this.#uncommittedBases.set(chunkKey(id), baseIn(stored));
     this.#records.push(content ? { id, location } : { id, location, payload: Buffer.concat(stored) });
     return { id, written: recordBytes(location.storedLength) };
   }
@@ -232,6 +235,11 @@ export class Log {
   /** Where a chunk or page lies that was appended since the last commit. */
   uncommitted(key: string): Location | undefined {
     return this.#uncommitted.get(key);
+  }
+
+  /** The base with which a chunk or page of those has to be read; undefined where it has none. */
+  uncommittedBase(key: string): ChunkId | undefined {
+    return this.#uncommittedBases.get(key);
   }
 
   /** Bytes appended since the last commit. */
@@ -275,6 +283,7 @@ export class Log {
   #forgetRecords(): void {
     this.#records = [];
     this.#uncommitted.clear();
+    this.#uncommittedBases.clear();
   }
 
   /** Makes sure that nothing more is appended to a pack. Nothing may be uncommitted. */
@@ -343,4 +352,9 @@ export class Log {
 
 function chainOf({ sequence, commitNumber, commitId }: CleanState): Chain {
   return { sequence, commitNumber, commitId: Buffer.from(commitId, 'hex') as ChunkId };
+}
+
+/** The stored bytes of what takes a base begin with its id. */
+function baseIn([first]: readonly Buffer[]): ChunkId {
+  return asChunkId(Buffer.from((first as Buffer).subarray(0, CHUNK_ID_BYTES)));
 }

@@ -1,6 +1,6 @@
 /**
- * Marks what snapshots hold: every chunk and page that can be reached from their manifests, and the bases that pages
- * stored as patches are read with.
+ * Marks what snapshots hold: every chunk and page that can be reached from their manifests, and the bases that some of
+ * them have to be read with. A base has none itself.
  *
  * Each page is read once, however many snapshots share it, so that the work follows what is different in them. Where
  * it matters who else holds something, it is read at most twice: once more to find that it is shared.
@@ -24,30 +24,24 @@ export class Marks {
   readonly #ownership: Ownership;
   /** What is held, and by whom. */
   readonly #owners = new IdMap();
-  /** The pages that were walked, by owner: a state may hold the bytes of a page as a chunk, which holds nothing. */
+  /** The pages that were walked, by owner: a state may hold the bytes of a page as a chunk, which lists nothing. */
   readonly #walked = new IdMap();
-  /** Bases of patches: needed, though nothing below them is. */
-  readonly #bases = new IdMap();
 
   constructor(ownership: Ownership = 'first') {
     this.#ownership = ownership;
   }
 
   has(id: ChunkId): boolean {
-    return this.#owners.has(id) || this.#bases.has(id);
+    return this.#owners.has(id);
   }
 
   /** Who holds a chunk or page; undefined where nobody does. */
   owner(id: ChunkId): number | undefined {
-    return this.#owners.get(id) ?? this.#bases.get(id);
+    return this.#owners.get(id);
   }
 
   add(id: ChunkId, owner = 0): void {
     this.#note(this.#owners, id, owner);
-  }
-
-  addBase(id: ChunkId, owner = 0): void {
-    this.#note(this.#bases, id, owner);
   }
 
   /** Marks everything of a snapshot; yields after every page. Throws where a page cannot be read. */
@@ -61,20 +55,30 @@ export class Marks {
   /** Marks everything of a region. */
   *tree(store: Store, tree: Tree, owner: number): Generator<void> {
     for (const entry of tree.entries) {
-      if (tree.height === 0) this.add(entry.id, owner);
+      if (tree.height === 0) this.#chunk(store, entry.id, owner);
       else yield* this.#page(store, entry, tree.height - 1, owner);
     }
+  }
+
+  /** Of what is not there nobody knows whether it had a base. */
+  #chunk(store: Store, id: ChunkId, owner: number): void {
+    if (!this.#note(this.#owners, id, owner) || !store.hasBases || !store.locate(id)) return;
+    this.#base(store, id, owner);
+  }
+
+  #base(store: Store, id: ChunkId, owner: number): void {
+    const base = store.baseOf(id);
+    if (base) this.add(base, owner);
   }
 
   *#page(store: Store, { id, byteLength }: Entry, height: number, owner: number): Generator<void> {
     this.add(id, owner);
     if (!this.#note(this.#walked, id, owner)) return;
-    const base = store.baseOf(id);
-    if (base) this.addBase(base, owner);
+    this.#base(store, id, owner);
     const entries = decodePage(store.readPage(id), height, byteLength);
     for (let index = 0; index < entries.count; index++) {
       const child = { id: entries.id(index), byteLength: entries.byteLength(index) };
-      if (height === 0) this.add(child.id, owner);
+      if (height === 0) this.#chunk(store, child.id, owner);
       else yield* this.#page(store, child, height - 1, owner);
     }
     yield;

@@ -24,6 +24,8 @@ export class RecordReader {
   readonly #locate: (id: ChunkId) => Location | undefined;
   readonly #onDamaged: (id: ChunkId) => void;
   #scratch = Buffer.alloc(0);
+  /** Bytes of the last base. */
+  #base = Buffer.alloc(0);
 
   /** `onDamaged` hears of every chunk and page whose record cannot be read. */
   constructor(
@@ -62,14 +64,11 @@ export class RecordReader {
     return { location, stored, raw };
   }
 
-  /** The base that a page is stored as a patch of; undefined where it is stored in full. */
+  /** The record with which a chunk or page has to be read; undefined where it is stored alone. */
   baseOf(id: ChunkId): ChunkId | undefined {
     const location = this.#find(id);
-    if (location.filter !== Filter.patch) return undefined;
-    const stored = this.#packs.readStored(location, id, true);
-    if (stored.length < CHUNK_ID_BYTES)
-      throw damaged(location.pack, location.offset, 'a patch without a base');
-    return asChunkId(Buffer.from(stored.subarray(0, CHUNK_ID_BYTES)));
+    if (!takesBase(location.filter)) return undefined;
+    return asChunkId(Buffer.from(baseIn(location, this.#packs.readStored(location, id, true))));
   }
 
   /** Fills `target`, whose length must be the record's; checked against its id, or to be by the caller. */
@@ -125,31 +124,58 @@ export class RecordReader {
   #decodeUnchecked(id: ChunkId, location: Location, target: Buffer): Buffer {
     const stored = this.#packs.readStored(location, id, false);
     checkUnderstood({ ...location, sequence: 0, writer: EMPTY, id, check: EMPTY });
-    if (location.filter !== Filter.patch) {
+    if (!takesBase(location.filter)) {
       this.#encoding.decode(location.codec, location.filter, stored, target);
       return stored;
     }
     // Reading the base takes the place of what was read last.
-    const patch = Buffer.from(stored);
-    this.#patch(location, patch, target);
-    return patch;
+    const ours = Buffer.from(stored);
+    const base = this.#readBase(location, ours);
+    const rest = ours.subarray(CHUNK_ID_BYTES);
+    if (location.filter === Filter.patch) this.#patch(location, rest, base, target);
+    else this.#encoding.decode(location.codec, location.filter, rest, target, base);
+    return ours;
   }
 
-  /** A base is never a patch itself, so this goes one level deep. */
-  #patch(location: Location, stored: Buffer, target: Buffer): void {
-    const { pack, offset } = location;
-    const patchStart = CHUNK_ID_BYTES + 4;
-    if ((location.flags & RecordFlag.hasBase) === 0 || stored.length < patchStart) {
-      throw damaged(pack, offset, 'a patch without a base');
+  /** A base has none itself, so this goes one level deep. */
+  #readBase(location: Location, stored: Buffer): Buffer {
+    const id = asChunkId(baseIn(location, stored));
+    const base = this.#find(id);
+    const { pack, offset, filter, rawLength } = location;
+    if (takesBase(base.filter)) throw damaged(pack, offset, 'the base of a record has a base itself');
+    if (filter !== Filter.patch && base.rawLength !== rawLength) {
+      throw damaged(pack, offset, 'a record has another length than its base');
     }
-    const baseId = asChunkId(stored.subarray(0, CHUNK_ID_BYTES));
-    const base = this.#find(baseId);
-    if (takesBase(base.filter)) throw damaged(pack, offset, 'the base of a patch is a patch');
-    const patch = Buffer.allocUnsafe(Math.min(stored.readUInt32LE(CHUNK_ID_BYTES), location.rawLength * 2));
-    this.#encoding.decode(location.codec, Filter.none, stored.subarray(patchStart), patch);
-    const baseBytes = this.read(baseId);
-    applyPatch(baseBytes, patch, location.rawLength).copy(target);
+    if (this.#base.length < base.rawLength) this.#base = Buffer.allocUnsafeSlow(base.rawLength);
+    const raw = this.#base.subarray(0, base.rawLength);
+    this.#decode(id, base, raw);
+    return raw;
+  }
+
+  #patch({ codec, rawLength, pack, offset }: Location, stored: Buffer, base: Buffer, target: Buffer): void {
+    if (stored.length < 4) throw damaged(pack, offset, 'a patch is cut off');
+    const patch = Buffer.allocUnsafe(Math.min(stored.readUInt32LE(0), rawLength * 2));
+    this.#encoding.decode(codec, Filter.none, stored.subarray(4), patch);
+    applyPatch(base, patch, rawLength).copy(target);
   }
 }
 
+/** The stored bytes of what takes a base begin with its id. */
+function baseIn({ flags, pack, offset }: Location, stored: Buffer): Buffer {
+  if ((flags & RecordFlag.hasBase) === 0 || stored.length < CHUNK_ID_BYTES) {
+    throw damaged(pack, offset, 'a record that takes a base names none');
+  }
+  return stored.subarray(0, CHUNK_ID_BYTES);
+}
+
 const EMPTY = Buffer.alloc(0);
+
+/** What `read` returns; undefined where what it reads is damaged, or gone. */
+export function unlessDamaged<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isSnapError(error, 'SNAP_CORRUPT')) return undefined;
+    throw error;
+  }
+}

@@ -136,6 +136,12 @@ export class RegionTree {
     return index < this.#chunks.count && this.#chunks.id(index).equals(id);
   }
 
+  /** The chunk at `index`; undefined where none was set yet. */
+  chunk(index: number): ChunkId | undefined {
+    const id = index < this.#chunks.count ? this.#chunks.id(index) : undefined;
+    return id?.some((byte) => byte !== 0) ? id : undefined;
+  }
+
   set(index: number, id: ChunkId): void {
     this.#chunks.set(index, id, this.end(index) - this.start(index));
     this.#unset.delete(index);

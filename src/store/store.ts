@@ -16,13 +16,20 @@
 import { invariant } from '../base/errors.js';
 import type { ChunkId, SnapshotId } from '../base/ids.js';
 import { chunkIdOf } from '../chunker/ids.js';
-import type { Descriptor } from '../format/descriptor.js';
+import { type Descriptor, hasFeature } from '../format/descriptor.js';
 import { decodeManifest, encodeManifest, type Manifest } from '../format/manifest.js';
 import { encodeForget, encodeTag, encodeTiming } from '../format/notes.js';
 import type { FooterEntry, Location } from '../format/pack.js';
 import { Filter, RecordType } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
-import type { Content, PatchBase } from './content.js';
+import {
+  type ChunkBase,
+  type ChunkStorage,
+  type Content,
+  type PatchBase,
+  PLAINLY,
+  type StoredChunk,
+} from './content.js';
 import type { StoreContext } from './context.js';
 import type { Index, Summary } from './index.js';
 import { Layout } from './layout.js';
@@ -145,7 +152,7 @@ export class Store {
     return this.#content.known(id);
   }
 
-  /** The same for a chunk: who holds it does not hold the base of a page with its bytes that is stored as a patch. */
+  /** The same for a chunk, which may need another to be read with. */
   knownChunk(id: ChunkId): Location | undefined {
     return this.#content.knownChunk(id);
   }
@@ -175,14 +182,32 @@ export class Store {
     return this.#content.reader.readStored(id);
   }
 
+  /** True where chunks may be stored as differences, so that who holds one holds another. */
+  get hasBases(): boolean {
+    return hasFeature(this.descriptor, 'base');
+  }
+
   /** True where a page is stored in full, so that another may be a patch of it. */
   isWhole(id: ChunkId): boolean {
     return this.locate(id)?.filter === Filter.none;
   }
 
-  /** The id of the record that a page is stored as a patch of; undefined where it is stored in full. */
+  /** The record with which a chunk or page has to be read; undefined where it is stored alone. */
   baseOf(id: ChunkId): ChunkId | undefined {
-    return this.#content.reader.baseOf(id);
+    return this.#content.baseOf(id);
+  }
+
+  /** True where a chunk of so many bytes may be a difference from another: that is known, stored alone, and as long. */
+  isBase(id: ChunkId, byteLength: number): boolean {
+    return this.#content.isBase(id, byteLength);
+  }
+
+  /**
+   * What a new version of a chunk may be stored as a difference from: `previous`, or what that is one from itself. `raw`
+   * has the length of the new version, and takes the bytes of the base.
+   */
+  chunkBase(previous: ChunkId, raw: Buffer): ChunkBase | undefined {
+    return this.#content.chunkBase(previous, raw);
   }
 
   /** Bytes of chunks, pages and manifests that were read since the store was opened. */
@@ -249,13 +274,13 @@ export class Store {
   }
 
   /** Appends a chunk unless it is known. The id may be given where the caller has it already. */
-  putChunk(raw: Buffer, id: ChunkId = chunkIdOf(raw), filter: Filter = Filter.none): Stored {
-    return this.#content.putChunk(raw, id, filter);
+  putChunk(raw: Buffer, id: ChunkId = chunkIdOf(raw), how: ChunkStorage = PLAINLY): StoredChunk {
+    return this.#content.putChunk(raw, id, how);
   }
 
-  /** How many bytes a chunk takes when it is stored with a filter. */
-  sizeWith(filter: Filter, raw: Buffer): number {
-    return this.#content.sizeWith(filter, raw);
+  /** How many bytes the record of a chunk takes when it is stored with a filter, and a base where that takes one. */
+  sizeWith(filter: Filter, raw: Buffer, base?: Buffer): number {
+    return this.#content.sizeWith(filter, raw, base);
   }
 
   /** Appends a page unless it is known: as a patch of `base` where that is much smaller. */

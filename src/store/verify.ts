@@ -12,6 +12,7 @@
 
 import { SnapError } from '../base/errors.js';
 import { type ChunkId, chunkKey } from '../base/ids.js';
+import { takesBase } from '../format/number-filters.js';
 import { type Location, locationOf, TRAILER_BYTES } from '../format/pack.js';
 import {
   Filter,
@@ -136,6 +137,8 @@ export function verification(
   const ranges = new Map<number, DamagedRange[]>();
   const told = new Set<string>();
   const soundPages = new Set<string>();
+  /** Chunks that have a base which is there. */
+  const soundDifferences = new Set<string>();
 
   // What opening the store found comes first: it knows more of the reason than a look at single records.
   for (const damage of options.known) tell(damage);
@@ -239,13 +242,13 @@ export function verification(
       if (isContent(header.type)) reader.readLocated(id, locationOf(header));
       else if (!packs.readRecord(pack, offset)) damaged(damageOf(header), end);
     } catch (error) {
-      if (!isIntactPatch(header)) damaged({ pack, offset, reason: reasonOf(error, header) }, end);
+      if (!hasBaseAndIsIntact(header)) damaged({ pack, offset, reason: reasonOf(error, header) }, end);
     }
   }
 
-  /** What is wrong with the base of a patch is told of the base, and of the snapshots that need the patch. */
-  function isIntactPatch(header: RecordHeader): boolean {
-    if (header.filter !== Filter.patch) return false;
+  /** What is wrong with the base of a record is told of the base, and of the snapshots that need the record. */
+  function hasBaseAndIsIntact(header: RecordHeader): boolean {
+    if (!takesBase(header.filter)) return false;
     try {
       packs.readStored(locationOf(header), header.id, true);
       return true;
@@ -309,6 +312,16 @@ export function verification(
   }
 
   function checkPresent(id: ChunkId, byteLength: number): void {
+    const { filter } = checkPlace(id, byteLength);
+    if (!takesBase(filter) || soundDifferences.has(chunkKey(id))) return;
+    const base = store.baseOf(id);
+    if (base && takesBase(checkPlace(base, filter === Filter.patch ? undefined : byteLength).filter)) {
+      throw new SnapError('SNAP_CORRUPT', 'the base of a chunk has a base itself');
+    }
+    soundDifferences.add(chunkKey(id));
+  }
+
+  function checkPlace(id: ChunkId, byteLength: number | undefined): Location {
     const location: Location | undefined = store.locate(id);
     if (!location)
       throw new SnapError('SNAP_CORRUPT', `chunk ${id.toString('hex', 0, 8)} is in none of the packs`);
@@ -319,9 +332,10 @@ export function verification(
       const { reason } = hit;
       throw new SnapError('SNAP_CORRUPT', `pack ${pack}, byte ${offset}: ${reason}`, { pack, offset });
     }
-    if (location.rawLength !== byteLength) {
+    if (byteLength !== undefined && location.rawLength !== byteLength) {
       throw new SnapError('SNAP_CORRUPT', 'a chunk has another length than its page says', location);
     }
+    return location;
   }
 
   return {

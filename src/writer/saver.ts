@@ -203,17 +203,20 @@ async function putChunks(
   const count = changed?.length ?? tree.count;
   const indexOf = (position: number) => (changed ? (changed[position] as number) : position);
   const chunk = (index: number) => bytesOf(region.bytes, tree.start(index), tree.end(index));
-  const samples = choice.samples(count).map((position) => chunk(indexOf(position)));
-  if (samples.length > 0) choice.learn(samples, (raw, filter) => store.sizeWith(filter, raw));
+  const samples = choice.samples(count).map((position) => {
+    const index = indexOf(position);
+    return { raw: chunk(index), previous: tree.chunk(index) };
+  });
+  choice.learn(store, samples);
   for (let position = 0; position < count; position++) {
     const index = indexOf(position);
     const raw = chunk(index);
     const id = chunkIdOf(raw);
-    if (tree.has(index, id) && (changed || store.known(id))) continue;
+    if (tree.has(index, id) && (changed || store.knownChunk(id))) continue;
     const room = store.makeRoom(raw.length);
     if (room) await room;
     written.changed += raw.length;
-    written.stored += store.putChunk(raw, id, choice.alone).written;
+    written.stored += choice.put(store, index, raw, id, tree.chunk(index));
     tree.set(index, id);
     const pause = hooks.breathe();
     if (pause) await pause;

@@ -1,5 +1,6 @@
 /** All mutants. One is worth its place when somebody could write it by mistake and lose somebody's data by it. */
 
+import { bases } from './list/bases.js';
 import { checks } from './list/checks.js';
 import { collecting } from './list/collecting.js';
 import { commits } from './list/commits.js';
@@ -22,6 +23,7 @@ import type { Mutant } from './mutant.js';
 export const mutants: readonly Mutant[] = [
   ...commits,
   ...checks,
+  ...bases,
   ...lengths,
   ...graphs,
   ...opening,

@@ -53,7 +53,7 @@ test('a torn commit stays out when its pack was set aside in a session that save
   const point = await pointBefore(
     first,
     { do: 'save', run: 'alpha', edit: 2 },
-    ({ call }) => call === 'sync',
+    ({ call, path }) => call === 'sync' && path === packPath(1),
   );
   const torn = new SimulatedDisk(1, diskAfter(point.image, 'everything', 1));
   damage(torn, packPath(1), (bytes) => bytes.fill(0, end + HEADER_BYTES, end + HEADER_BYTES + 8));

@@ -7,6 +7,7 @@ import { chunkIdOf } from '../../src/chunker/ids.js';
 import { ALL_FEATURES, type Descriptor, decodeDescriptor } from '../../src/format/descriptor.js';
 import { numberFilter } from '../../src/format/number-filters.js';
 import { Filter } from '../../src/format/record.js';
+import { PLAINLY } from '../../src/store/content.js';
 import { repairStore } from '../../src/store/repair.js';
 import { openOn, readFrom, saveTo } from '../support/direct.js';
 import { packPath, recordsOf } from '../support/pack-bytes.js';
@@ -29,7 +30,7 @@ function holdsFiltered(disk: SimulatedDisk): boolean {
 test('a store without filtered chunks asks for nothing that older programs do not know', async () => {
   const disk = new SimulatedDisk(1);
   const { store } = await openOn(disk, LZ);
-  await saveTo(store, new Map([['', field]]), undefined, 4096);
+  await saveTo(store, new Map([['', field]]), undefined, 4096, 'alpha', () => PLAINLY);
   await store.close();
   assert.deepEqual(descriptorOn(disk).features, { read: ['patch'], write: [], gc: ['patch'] });
 });
@@ -46,14 +47,14 @@ test('what a chunk takes stands in the descriptor, durably, before the chunk is 
     seen++;
   };
   store.begin();
-  const { written } = store.putChunk(field, chunkIdOf(field), Filter.delta8);
+  const { written } = store.putChunk(field, chunkIdOf(field), { alone: Filter.delta8 });
   assert.ok(written < field.length);
   await store.commit();
   assert.ok(seen > 0);
   disk.beforeChange = undefined;
   const before = disk.operations.length;
   store.begin();
-  store.putChunk(field.subarray(8), undefined, Filter.shuffle8);
+  store.putChunk(field.subarray(8), undefined, { alone: Filter.shuffle8 });
   await store.commit();
   const paths = disk.operations.slice(before).map(({ path }) => path);
   assert.ok(!paths.some((path) => path.startsWith(DESCRIPTOR)), 'it is said once');
@@ -61,6 +62,30 @@ test('what a chunk takes stands in the descriptor, durably, before the chunk is 
   const { store: again } = await openOn(disk);
   assert.deepEqual(again.descriptor.features, { read: ['patch', 'shuffle'], write: [], gc: ['patch'] });
   await again.close();
+});
+
+test('what a difference takes is told readers and collectors, durably, before it is written', async () => {
+  const disk = new SimulatedDisk(1);
+  const { store } = await openOn(disk, LZ);
+  store.begin();
+  const { id: previous } = store.putChunk(field);
+  await store.commit();
+  assert.deepEqual(store.descriptor.features, { read: ['patch'], write: [], gc: ['patch'] });
+  let seen = 0;
+  disk.beforeChange = () => {
+    if (!recordsOf(disk.contents(packPath(1))).some(({ filter }) => filter === Filter.difference8)) return;
+    const left = descriptorOn(new SimulatedDisk(1, diskAfter(disk.image(), 'nothing', 1)));
+    for (const operation of ['read', 'gc'] as const) assert.ok(left.features[operation].includes('base'));
+    seen++;
+  };
+  const next = Buffer.from(field);
+  next.writeDoubleLE(7, 80);
+  const difference = { filter: Filter.difference8, previous, atMost: (alone: number) => alone };
+  store.begin();
+  const { baseBytes } = store.putChunk(next, undefined, { alone: Filter.none, difference });
+  await store.commit();
+  assert.ok(baseBytes !== undefined && seen > 0);
+  await store.close();
 });
 
 test('where the descriptor cannot be written nothing is that it would have to say', async () => {
@@ -71,7 +96,7 @@ test('where the descriptor cannot be written nothing is that it would have to sa
     disk.faults.set({ call, effect: 'EIO', nth: 1, forGood: false });
     store.begin();
     assert.throws(
-      () => store.putChunk(field, chunkIdOf(field), Filter.delta8),
+      () => store.putChunk(field, chunkIdOf(field), { alone: Filter.delta8 }),
       (error) => isSnapError(error, 'SNAP_IO'),
       call,
     );
@@ -81,7 +106,7 @@ test('where the descriptor cannot be written nothing is that it would have to sa
     assert.ok(!holdsFiltered(disk));
   }
   store.begin();
-  store.putChunk(field, chunkIdOf(field), Filter.delta8);
+  store.putChunk(field, chunkIdOf(field), { alone: Filter.delta8 });
   await store.commit();
   assert.ok(holdsFiltered(disk) && descriptorOn(disk).features.read.includes('shuffle'));
   readFrom(store, first.id);
@@ -98,7 +123,7 @@ test('a descriptor that is made anew asks for all features', async () => {
   await repairStore(STORE, {}, { io: disk, simulated: true });
   const { features } = descriptorOn(disk);
   assert.deepEqual(features.read, ALL_FEATURES);
-  assert.deepEqual(features.gc, ['patch']);
+  assert.deepEqual(features.gc, ['patch', 'base']);
   const { store: again } = await openOn(disk);
   readFrom(again, id);
   await again.close();

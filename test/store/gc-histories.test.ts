@@ -42,6 +42,7 @@ class World {
   readonly #past: Content[] = [];
   readonly #options: { packBytes: number; stagingBytes: number };
   readonly #chunkBytes: number;
+  readonly #compression: { level: number } | false;
   readonly #index = new SeenIndex();
   #step = 0;
   #store: Store | undefined;
@@ -53,6 +54,7 @@ class World {
     this.#chunkBytes = isDeep ? 16 : 64;
     this.#past.push(freshContent(isDeep ? DEEP : SMALL, this.random));
     const packBytes = this.random.pick(isDeep ? [4000, 15_000] : [600, 2500, 9000]);
+    this.#compression = this.random.chance(0.8) && { level: 1 };
     this.#options = { packBytes, stagingBytes: 1500 };
   }
 
@@ -63,6 +65,7 @@ class World {
   async open(): Promise<void> {
     const { store, warnings } = await openOn(this.disk, {
       ...this.#options,
+      compression: this.#compression,
       indexValues: this.#index.next(),
     });
     assert.deepEqual(warnings, []);

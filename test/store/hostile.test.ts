@@ -169,6 +169,41 @@ test('a patch whose base is a patch, itself, missing or nothing is refused', asy
   }
 });
 
+test('a difference whose base is a difference, itself, missing, of another length or nothing is refused', async () => {
+  const raw = Buffer.alloc(256, 3);
+  const other = Buffer.alloc(256, 5);
+  const difference = (base: Buffer, frame = Buffer.alloc(256)) => Buffer.concat([base, frame]);
+  const lies = {
+    id: chunkIdOf(raw),
+    rawLength: raw.length,
+    filter: Filter.difference8,
+    flags: RecordFlag.hasBase,
+  };
+  const bases: [string, (forge: Forge) => Buffer, object?][] = [
+    ['itself', () => chunkIdOf(raw)],
+    ['missing', () => chunkIdOf(Buffer.from('nowhere'))],
+    ['no flag', (forge) => forge.add(RecordType.chunk, raw.subarray(1)), { flags: 0 }],
+    ['too short', (forge) => forge.add(RecordType.chunk, raw.subarray(1))],
+    ['too long', (forge) => forge.add(RecordType.chunk, Buffer.concat([raw, raw]))],
+    ['other bytes', (forge) => forge.add(RecordType.chunk, other)],
+    [
+      'a difference',
+      (forge) => {
+        const alone = forge.add(RecordType.chunk, other);
+        return forge.add(RecordType.chunk, difference(alone), { ...lies, id: chunkIdOf(Buffer.alloc(256)) });
+      },
+    ],
+  ];
+  for (const [what, makeBase, more] of bases) {
+    const forge = new Forge();
+    const base = makeBase(forge);
+    const id = forge.add(RecordType.chunk, difference(base), { ...lies, ...more });
+    forge.addSnapshot(treeOf(id, raw.length));
+    forge.commit();
+    assert.equal(await restore(forge.image()), 'SNAP_CORRUPT', what);
+  }
+});
+
 test('pages over the same page, eight high, are refused for their size', async () => {
   const forge = new Forge();
   let id = forge.add(RecordType.chunk, Buffer.from('x'));

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type { SnapshotId } from '../../src/base/ids.js';
 import { Store, type StoreOptions, type StoreWarning } from '../../src/store/store.js';
 import { Random } from './random.js';
-import { type Lineage, NO_LINEAGE, putSnapshot, readSnapshot } from './saved.js';
+import { type Lineage, NO_LINEAGE, putSnapshot, readSnapshot, type StorageOf } from './saved.js';
 import { STORE } from './session.js';
 import type { SimulatedDisk } from './simulated-disk.js';
 
@@ -48,10 +48,11 @@ export async function saveTo(
   base: Lineage = NO_LINEAGE,
   chunkBytes = 64,
   run = 'alpha',
+  storage?: StorageOf,
 ): Promise<Lineage & { id: SnapshotId }> {
   const id = newId();
   store.begin();
-  const lineage = await putSnapshot(store, { id, run, content }, base, chunkBytes, 0);
+  const lineage = await putSnapshot(store, { id, run, content }, base, chunkBytes, 0, storage);
   await store.commit();
   return { ...lineage, id };
 }

@@ -3,7 +3,7 @@
  *
  *  - an acknowledgement comes after everything it needs is durable: bytes and names, up to the root
  *  - bytes that an acknowledged commit relies on are never changed, cut off, renamed or unlinked, but for packs that a
- *    durable gc record says are gone
+ *    durable gc record says are gone, and for the descriptor, whose place one takes that is whole and durable
  *  - a file whose sync failed is not written or synced again by the process that saw it fail (the next one may, if it
  *    writes anew what it relies on)
  */
@@ -68,6 +68,12 @@ export function checkRemove(folder: DiskFolder, name: string): void {
   if (!node || node instanceof DiskFolder || node.acknowledged === 0) return;
   if (isGone(lastGc(folder), Number(name.slice(0, -'.pack'.length)))) return;
   throw new RuleBroken(`${name} is taken away although acknowledged commits rely on it`);
+}
+
+/** `name` becomes that of another file: of what is no pack only whole new content may take the place. */
+export function checkReplace(folder: DiskFolder, name: string, node: DiskNode): void {
+  const isWhole = !(node instanceof DiskFolder) && node.isDurable && node.visible.length > 0;
+  if (name.endsWith('.pack') || !isWhole) checkRemove(folder, name);
 }
 
 /** What the last gc record says that is durable, name and bytes. */

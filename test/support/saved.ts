@@ -1,7 +1,7 @@
 /** What was saved: the bytes a restore has to give back, and how they are put into a store and read again. */
 
 import assert from 'node:assert/strict';
-import type { SnapshotId } from '../../src/base/ids.js';
+import type { ChunkId, SnapshotId } from '../../src/base/ids.js';
 import { type RegionBytes, visitChangedChunks } from '../../src/chunker/fixed.js';
 import { chunkIdOf } from '../../src/chunker/ids.js';
 import { type Cut, NEW } from '../../src/chunker/recut.js';
@@ -11,7 +11,9 @@ import {
   type Manifest,
   type RegionEntry,
 } from '../../src/format/manifest.js';
+import { Filter } from '../../src/format/record.js';
 import { CONTENT_RANGE, type Tree } from '../../src/format/tree.js';
+import type { ChunkStorage } from '../../src/store/content.js';
 import type { Summary } from '../../src/store/index.js';
 import { readBytes, readRegionTable } from '../../src/store/manifests.js';
 import { RegionTree } from '../../src/store/region-tree.js';
@@ -42,13 +44,15 @@ export async function putSnapshot(
   base: Lineage,
   chunkBytes: number,
   step: number,
+  storage: StorageOf = storageOf,
 ): Promise<Lineage> {
   const trees = new Map<string, RegionTree>();
   const roots = new Map<string, Tree>();
   for (const [path, bytes] of saved.content) {
     const tree = base.trees.get(path) ?? new RegionTree(chunkBytes);
     trees.set(path, tree);
-    roots.set(path, await putRegion(store, tree, bytes, base.content.get(path), isCutByContent(path)));
+    const cut = isCutByContent(path);
+    roots.set(path, await putRegion(store, tree, bytes, base.content.get(path), storage, cut));
   }
   const entries = [...roots].flatMap(([path, tree]): RegionEntry[] =>
     path === '' ? [] : [{ path, kind: 'Uint8Array', tree }],
@@ -81,7 +85,7 @@ async function putTable(
   if (table.length <= INLINE_TABLE_BYTES) return { inline: entries };
   const tree = base.trees.get(TABLE) ?? new RegionTree(512);
   trees.set(TABLE, tree);
-  return { count: entries.length, tree: await putRegion(store, tree, table, undefined) };
+  return { count: entries.length, tree: await putRegion(store, tree, table, undefined, storageOf) };
 }
 
 /** Regions of some names are cut by content. */
@@ -118,6 +122,7 @@ async function putRegion(
   tree: RegionTree,
   bytes: Buffer,
   previous: Buffer | undefined,
+  storage: StorageOf,
   isCutByContent = false,
 ): Promise<Tree> {
   if (isCutByContent) tree.recut(cutAnyhow(tree, bytes));
@@ -129,11 +134,29 @@ async function putRegion(
     if (tree.has(index, id)) continue;
     const room = store.makeRoom(raw.length);
     if (room) await room;
-    store.putChunk(raw, id);
+    store.putChunk(raw, id, storage(id, tree.chunk(index)));
     tree.set(index, id);
   }
   return tree.store(store).tree;
 }
+
+/** How a chunk is stored, and what was in its place before. */
+export type StorageOf = (id: ChunkId, previous: ChunkId | undefined) => ChunkStorage;
+
+/**
+ * Some way to store a chunk, as its id has it: so the same state is stored in the same way, and all ways occur. Where the
+ * store does not compress it is stored as it is.
+ */
+function storageOf(id: ChunkId, previous: ChunkId | undefined): ChunkStorage {
+  const [first = 0, second = 0] = id;
+  const alone = ALONE[first % ALONE.length] as Filter;
+  const filter = DIFFERENCES[second % DIFFERENCES.length];
+  const difference = filter && previous ? { filter, previous, atMost: (bytes: number) => bytes } : undefined;
+  return { alone, difference };
+}
+
+const ALONE = [Filter.none, Filter.shuffle4, Filter.shuffle8, Filter.delta4, Filter.delta8];
+const DIFFERENCES = [undefined, Filter.difference4, Filter.difference8, Filter.difference8];
 
 function changedChunks(bytes: Buffer, previous: Buffer | undefined, chunkBytes: number): number[] {
   if (!previous) return Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, index) => index);

@@ -12,7 +12,14 @@ import { systemError } from './disk-errors.js';
 import { type Call, type Effect, Faults } from './disk-faults.js';
 import { DiskFile, type FileChange } from './disk-file.js';
 import { DiskFolder, type DiskNode } from './disk-folder.js';
-import { checkAcknowledged, checkChange, checkRemove, checkSync, RuleBroken } from './disk-rules.js';
+import {
+  checkAcknowledged,
+  checkChange,
+  checkRemove,
+  checkReplace,
+  checkSync,
+  RuleBroken,
+} from './disk-rules.js';
 import { Random } from './random.js';
 
 /** A call as it is recorded. */
@@ -186,7 +193,7 @@ export class SimulatedDisk implements Io {
     if (!node) throw systemError('ENOENT', 'rename', from);
     if (source.folder !== target.folder) throw new Error('the simulated disk renames within one folder');
     this.obey(() => checkRemove(source.folder, source.name));
-    this.obey(() => checkRemove(target.folder, target.name));
+    this.obey(() => checkReplace(target.folder, target.name, node));
     const order = this.nextOrder();
     source.folder.change({ order, removed: source.name, added: { name: target.name, node } });
   }

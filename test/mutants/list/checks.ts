@@ -65,9 +65,9 @@ export const checks: readonly Mutant[] = [
   },
   {
     name: 'base-of-patch-unchecked',
-    breaks: 'the base of a patch is no patch',
+    breaks: 'a base has none itself',
     file: 'store/record-reader.ts',
-    find: "if (takesBase(base.filter)) throw damaged(pack, offset, 'the base of a patch is a patch');",
+    find: "if (takesBase(base.filter)) throw damaged(pack, offset, 'the base of a record has a base itself');",
     replace: '',
     tests: [HOSTILE],
   },

@@ -50,8 +50,8 @@ export const lengths: readonly Mutant[] = [
     name: 'patch-length-unbounded',
     breaks: 'the length of a patch is bounded before anything is allocated',
     file: 'store/record-reader.ts',
-    find: 'Math.min(stored.readUInt32LE(CHUNK_ID_BYTES), location.rawLength * 2)',
-    replace: 'stored.readUInt32LE(CHUNK_ID_BYTES)',
+    find: 'Math.min(stored.readUInt32LE(0), rawLength * 2)',
+    replace: 'stored.readUInt32LE(0)',
     tests: ['store/refusals'],
   },
   {

@@ -1,0 +1,114 @@
+/** Which filters are chosen, and when a chunk goes on from another base: what that costs, and what it saves. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ChunkId } from '../../src/base/ids.js';
+import { chunkIdOf } from '../../src/chunker/ids.js';
+import type { RegionKind } from '../../src/format/kinds.js';
+import { FilterChoice } from '../../src/store/filter-choice.js';
+import type { Store } from '../../src/store/store.js';
+import { openOn } from '../support/direct.js';
+import { Random } from '../support/random.js';
+import { SimulatedDisk } from '../support/simulated-disk.js';
+
+const CHUNK = 4096;
+const CHUNKS = 8;
+const random = new Random(1);
+
+/** A region that is saved again and again, as the saver does it. */
+class Saved {
+  readonly ids: (ChunkId | undefined)[] = [];
+  readonly choice: FilterChoice;
+  readonly #store: Store;
+
+  constructor(store: Store, kind: RegionKind) {
+    this.#store = store;
+    this.choice = new FilterChoice(kind);
+  }
+
+  /** Returns how many bytes were appended. */
+  async save(bytes: Buffer, changed: readonly number[]): Promise<number> {
+    const { choice, ids } = this;
+    const chunk = (index: number) => bytes.subarray(index * CHUNK, (index + 1) * CHUNK);
+    this.#store.begin();
+    const samples = choice.samples(changed.length).map((position) => {
+      const index = changed[position] as number;
+      return { raw: chunk(index), previous: ids[index] };
+    });
+    choice.learn(this.#store, samples);
+    let written = 0;
+    for (const index of changed) {
+      const id = chunkIdOf(chunk(index));
+      written += choice.put(this.#store, index, chunk(index), id, ids[index]);
+      ids[index] = id;
+    }
+    await this.#store.commit();
+    return written;
+  }
+}
+
+const ALL = Array.from({ length: CHUNKS }, (_, index) => index);
+
+async function opened(kind: RegionKind): Promise<{ store: Store; saved: Saved }> {
+  const { store } = await openOn(new SimulatedDisk(1), { compression: { level: 1 } });
+  return { store, saved: new Saved(store, kind) };
+}
+
+function touch(bytes: Buffer, index: number): void {
+  bytes.writeDoubleLE(random.next(), index * CHUNK + 8 * random.below(CHUNK / 8));
+}
+
+for (const kind of ['Float64Array', 'Float32Array', 'bytes', 'Uint8Array', 'skeleton'] as const) {
+  test(`of ${kind}, small changes are stored as differences from the second save on`, async () => {
+    const { store, saved } = await opened(kind);
+    const bytes = random.bytes(CHUNK * CHUNKS);
+    const first = await saved.save(bytes, ALL);
+    assert.equal(saved.choice.difference, undefined);
+    for (let step = 0; step < 5; step++) {
+      for (const index of ALL) touch(bytes, index);
+      const written = await saved.save(bytes, ALL);
+      assert.ok(written < first / 8, `${written} of ${first} bytes`);
+    }
+    await store.close();
+  });
+}
+
+test('where everything changes nothing is read back but for a trial', async () => {
+  const { store, saved } = await opened('Float64Array');
+  await saved.save(random.bytes(CHUNK * CHUNKS), ALL);
+  await saved.save(random.bytes(CHUNK * CHUNKS), ALL);
+  assert.equal(saved.choice.difference, undefined);
+  const { readBytes } = store;
+  assert.ok(readBytes > 0);
+  for (let step = 0; step < 30; step++) await saved.save(random.bytes(CHUNK * CHUNKS), ALL);
+  assert.equal(store.readBytes, readBytes);
+  for (let step = 0; step < 3; step++) await saved.save(random.bytes(CHUNK * CHUNKS), ALL);
+  assert.ok(store.readBytes > readBytes, 'it is tried again now and then');
+  await store.close();
+});
+
+test('what is looked at and did not change tells nothing', async () => {
+  const { store, saved } = await opened('Float64Array');
+  const bytes = random.bytes(CHUNK * CHUNKS);
+  await saved.save(bytes, ALL);
+  await saved.save(bytes, ALL);
+  assert.equal(saved.choice.difference, undefined);
+  await store.close();
+});
+
+test('as changes gather, other bases are due: less is written than with one base, or with none', async () => {
+  const { store, saved } = await opened('Float64Array');
+  const bytes = random.bytes(CHUNK * CHUNKS);
+  const alone = await saved.save(bytes, ALL);
+  const versions = 60;
+  let written = 0;
+  let renewals = 0;
+  for (let version = 0; version < versions; version++) {
+    for (const index of ALL) for (let times = 0; times < 8; times++) touch(bytes, index);
+    written += await saved.save(bytes, ALL);
+    renewals += saved.ids.filter((id) => id && store.baseOf(id) === undefined).length;
+  }
+  assert.ok(written < 0.4 * alone * versions, `${written} of ${alone * versions} bytes`);
+  assert.ok(renewals > CHUNKS && renewals < 20 * CHUNKS, `${renewals} other bases`);
+  await store.close();
+});
