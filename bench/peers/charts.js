@@ -184,6 +184,20 @@ const TABLES = [
     columns: ['memcpy', 'stall', 'durable'],
   },
   {
+    bench: 'scattered',
+    title: 'One number changed in every hundredth page of a heap',
+    label: ({ heap }) => heap,
+    columns: ['memcpy + compare', 'durable', 'cpu'],
+  },
+  {
+    bench: 'shifting',
+    title: 'Blobs into which something is inserted: % of them written anew',
+    unit: '%',
+    label: ({ blob, size, changed }) => `${blob}, ${Math.round(size / 2 ** 20)} MiB, ${changed}`,
+    columns: ['fixed chunks', 'new bytes'],
+    times: 100,
+  },
+  {
     bench: 'graphs',
     title: '100,000 objects: what a save holds the loop for',
     label: ({ objects, changed }) => `${objects}; changed: ${changed}`,
@@ -223,12 +237,12 @@ if (found.incremental) {
   );
 }
 if (found.space) space(found.space);
-for (const { bench, name = bench, section = 0, title, unit = 'ms', label, columns } of TABLES) {
+for (const { bench, name = bench, section = 0, title, unit = 'ms', times = 1, label, columns } of TABLES) {
   const rows = resultOf(bench, BENCHES)?.sections[section]?.rows;
   if (!rows) continue;
   const series = columns.map((column) => ({
     name: column,
-    values: rows.map((row) => Number.parseFloat(row[column])),
+    values: rows.map((row) => times * Number.parseFloat(row[column])),
   }));
   groups(name, title, unit, rows.map(label), series);
 }
