@@ -11,11 +11,16 @@ export interface Tortured {
   grids: Float64Array[];
   /** Bytes that move. */
   text: Uint8Array;
+  /** Numbers that drift, as those of a field do. */
+  drifting: [Float64Array, Float32Array];
+  /** Bytes of which a few change at random places, as those of a heap do. */
+  heap: Uint8Array;
   notes: Map<string, string>;
   check: string;
 }
 
 const TEXT_BYTES = 300_000;
+const HEAP_BYTES = 200_000;
 
 /** A small generator, so that one seed replays one program. */
 export function randomFrom(seed: number): () => number {
@@ -32,12 +37,15 @@ export function initial(seed: number): Tortured {
   const grids = [20_000, 3_000, 40].map((length) => new Float64Array(length));
   const random = randomFrom(seed);
   const text = Uint8Array.from({ length: TEXT_BYTES }, () => 256 * random());
-  return sealed({ step: 0, seed, grids, text, notes: new Map(), check: '' });
+  const drifting: Tortured['drifting'] = [new Float64Array(16_000), new Float32Array(16_000)];
+  for (const field of drifting) for (let at = 0; at < field.length; at++) field[at] = 20 + Math.sin(at / 300);
+  const heap = Uint8Array.from({ length: HEAP_BYTES }, () => 256 * random());
+  return sealed({ step: 0, seed, grids, text, drifting, heap, notes: new Map(), check: '' });
 }
 
 /**
  * One step: some of the grids change in places, sometimes everywhere; sometimes one changes its length. Into the text
- * something is put, here or there.
+ * something is put, here or there. Fields drift, and a few bytes of the heap change.
  */
 export function advance(state: Tortured, random: () => number): void {
   state.step++;
@@ -53,8 +61,16 @@ export function advance(state: Tortured, random: () => number): void {
     void grid;
   }
   if (random() < 0.4) state.text = inserted(state.text, random);
+  for (const field of state.drifting) drift(field, (random() - 0.5) / 1000);
+  for (let times = 0; times < 20; times++) {
+    state.heap[Math.floor(random() * state.heap.length)] = 256 * random();
+  }
   state.notes.set(`note ${Math.floor(random() * 20)}`, `written at ${state.step}`);
   sealed(state);
+}
+
+function drift(field: Float64Array | Float32Array, push: number): void {
+  for (let at = 0; at < field.length; at++) field[at] = (field[at] as number) + push * Math.cos(at / 500);
 }
 
 /** What becomes too long is cut off. */
@@ -78,10 +94,11 @@ export function isWhole(state: Tortured): boolean {
   return state.check === hashOf(state);
 }
 
-function hashOf({ step, seed, grids, text, notes }: Tortured): string {
+function hashOf({ step, seed, grids, text, drifting, heap, notes }: Tortured): string {
   const hash = createHash('sha256');
   hash.update(`${step} ${seed} ${JSON.stringify([...notes])}`);
-  for (const grid of grids) hash.update(`${grid.length} `).update(new Uint8Array(grid.buffer));
-  hash.update(`${text.length} `).update(text);
+  for (const array of [...grids, ...drifting, text, heap]) {
+    hash.update(`${array.length} `).update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  }
   return hash.digest('hex');
 }

@@ -30,11 +30,21 @@ export const copying: readonly Mutant[] = [
     tests: ['store/copy-shared'],
   },
   {
+    name: 'shared-loss-counted-once',
+    breaks: 'what several lost snapshots lack brings all of them back',
+    file: 'store/copy.ts',
+    find: `if (rehearsal.writtenBytes > 0) {
+        rehearsal`,
+    replace: `if (rehearsal.writtenBytes < 0) {
+        rehearsal`,
+    tests: ['store/copy'],
+  },
+  {
     name: 'forgotten-there-brought-back',
     breaks: 'what somebody forgot in the target stays forgotten',
     file: 'store/copy.ts',
     find: 'if (rehearsal.writtenBytes > 0) lost.add(summary);',
-    replace: 'if (rehearsal.writtenBytes >= before) lost.add(summary);',
+    replace: 'if (rehearsal.writtenBytes >= 0) lost.add(summary);',
     tests: [COPY],
   },
   {
