@@ -78,8 +78,9 @@ export class Client {
       kind: 'skeleton',
       bytes: new CapturedRegion(segments, layout.skeleton, skeletonBytes),
     };
-    const regions = layout.regions.map(({ path, kind, byteLength, extents }) => ({
-      name: nameOf(path),
+    const names = namesOf(layout.regions);
+    const regions = layout.regions.map(({ path, kind, byteLength, extents }, index) => ({
+      name: names[index] as string,
       path,
       kind,
       bytes: new CapturedRegion(segments, extents, byteLength),
@@ -100,7 +101,15 @@ export class Client {
   }
 }
 
-/** The name that the tree of the region with this path is kept by. */
-export function nameOf(path: string): string {
-  return `region ${path}`;
+/**
+ * The names that the trees of a state's regions are kept by. Very long paths are cut, so several regions may have one:
+ * those are told apart by their order.
+ */
+export function namesOf(regions: readonly { path: string }[]): string[] {
+  const met = new Map<string, number>();
+  return regions.map(({ path }) => {
+    const before = met.get(path) ?? 0;
+    met.set(path, before + 1);
+    return before === 0 ? `region ${path}` : `again ${before} ${path}`;
+  });
 }

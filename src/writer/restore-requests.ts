@@ -17,7 +17,7 @@ import { visitChunks } from '../store/region-tree.js';
 import type { Store } from '../store/store.js';
 import { readRange } from '../store/tree-cursor.js';
 import type { CapturedChunks, ChunkTable } from './chunk-table.js';
-import { type Client, nameOf } from './client.js';
+import { type Client, namesOf } from './client.js';
 import { describe, find, manifestOf, naming, type RegionInfo, regionInfo } from './finding.js';
 import type { SnapshotInfo } from './protocol.js';
 import type { SnapshotRef } from './refs.js';
@@ -75,10 +75,12 @@ export const restoreRequests = {
         throw naming(summary, error, path);
       }
     });
+    const all = compare ? namesOf(regionsOf(store, client, summary)) : [];
+    const names = indexes.map((index) => all[index] as string);
     return {
       counts: lists.map(({ count }) => count),
       entries: Buffer.concat(lists.map((list) => list.bytes)),
-      captured: compare ? capturedOf(client, regions, lists) : undefined,
+      captured: compare ? capturedOf(client, names, lists) : undefined,
     };
   },
 
@@ -131,16 +133,16 @@ function chunksOf(store: Store, tree: Tree): EntryList {
 /** What the capture that is held has of these regions; undefined where none is held, or nobody knows its chunks. */
 function capturedOf(
   { base, trees }: Client,
-  regions: readonly RegionEntry[],
+  names: readonly string[],
   lists: readonly EntryList[],
 ): CapturedChunks | undefined {
   if (!base || !trees) return undefined;
   const same = Buffer.alloc(lists.reduce((sum, { count }) => sum + count, 0));
   let next = 0;
-  const places = regions.map(({ path }, position) => {
+  const places = names.map((name, position) => {
     const list = lists[position] as EntryList;
-    const bytes = base.regions.get(nameOf(path));
-    const all = trees.get(nameOf(path));
+    const bytes = base.regions.get(name);
+    const all = trees.get(name);
     // Where chunks are of several lengths the live bytes are hashed.
     const tree = all?.isContentDefined ? undefined : all;
     let start = 0;

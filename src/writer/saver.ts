@@ -22,7 +22,7 @@ import { readRegionTable } from '../store/manifests.js';
 import { RegionTree } from '../store/region-tree.js';
 import type { Store } from '../store/store.js';
 import { type ChunkList, changedChunks, changedShares } from './changes.js';
-import { type Client, type NamedRegion, nameOf, SKELETON_NAME } from './client.js';
+import { type Client, type NamedRegion, namesOf, SKELETON_NAME } from './client.js';
 import { cutAround, isMovable, keptChunks, keptChunksById, overlapped } from './moved.js';
 import type { SaveJob } from './protocol.js';
 
@@ -150,8 +150,9 @@ function loadTrees(store: Store, id: SnapshotId): Map<string, RegionTree> {
   try {
     const manifest = store.manifest(summary);
     trees.set(SKELETON_NAME, RegionTree.load(store, manifest.skeleton));
-    for (const { path, tree } of readRegionTable(store, manifest)) {
-      trees.set(nameOf(path), RegionTree.load(store, tree));
+    const table = readRegionTable(store, manifest);
+    for (const [index, name] of namesOf(table).entries()) {
+      trees.set(name, RegionTree.load(store, (table[index] as RegionEntry).tree));
     }
     return trees;
   } catch {

@@ -292,7 +292,7 @@ export class Tracker {
     plan.missingElsewhere += elsewhere ? bytesIn(elsewhere) : bytes.byteLength;
     if (!isSave) return;
     const { unsaved } = candidate;
-    if (unsaved && candidate.savedAt === this.#saves - 1 && candidate.savedAs === path) {
+    if (unsaved && candidate.savedAt === this.#saves - 1 && candidate.savedAs === path && !isCutPath(path)) {
       plan.changed[position] = chunksIn(unsaved, chunkBytesFor(kind));
     }
     candidate.unsaved = NOTHING;
@@ -333,6 +333,11 @@ export class Tracker {
     this.#stop(candidate);
     delay(candidate);
   }
+}
+
+/** Several regions may have such a path. */
+function isCutPath(path: string): boolean {
+  return path.includes('…');
 }
 
 function delay(candidate: Candidate): void {

@@ -8,6 +8,14 @@ const SAVES = 'api/save-restore';
 
 export const saving: readonly Mutant[] = [
   {
+    name: 'one-name-for-many-regions',
+    breaks: 'regions whose paths were cut to the same are told apart',
+    file: 'writer/client.ts',
+    find: 'return before === 0 ?',
+    replace: 'return before >= 0 ?',
+    tests: ['api/many-regions'],
+  },
+  {
     name: 'base-kept-after-failure',
     breaks: 'after a failed save nothing is compared with it',
     file: 'writer/thread.ts',

@@ -74,11 +74,19 @@ export const tracking: readonly Mutant[] = [
     tests: [LAWS],
   },
   {
+    name: 'told-under-a-name-of-many',
+    breaks: 'a path that several regions may have tells nothing',
+    file: TRACKER,
+    find: ' && !isCutPath(path)',
+    replace: '',
+    tests: ['writer/tracker'],
+  },
+  {
     name: 'under-another-path-before',
     breaks: 'changes are told only of what had the same path in the save before',
     file: TRACKER,
-    find: ' && candidate.savedAs === path',
-    replace: '',
+    find: ' && candidate.savedAs === path &&',
+    replace: ' &&',
     tests: [LAWS],
   },
   {
