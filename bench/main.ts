@@ -15,6 +15,7 @@ const BENCHES = [
   'loop',
   'restore',
   'track',
+  'lend',
   'graphs',
   'shifting',
   'scattered',

@@ -6,6 +6,7 @@ import { collecting } from './list/collecting.js';
 import { commits } from './list/commits.js';
 import { copying } from './list/copying.js';
 import { graphs } from './list/graphs.js';
+import { lending } from './list/lending.js';
 import { lengths } from './list/lengths.js';
 import { looping } from './list/looping.js';
 import { moving } from './list/moving.js';
@@ -32,6 +33,7 @@ export const mutants: readonly Mutant[] = [
   ...saving,
   ...tracking,
   ...moving,
+  ...lending,
   ...restoring,
   ...verifying,
   ...collecting,

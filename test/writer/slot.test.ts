@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CapturedRegion } from '../../src/writer/captured.js';
+import { copyLent } from '../../src/writer/lent.js';
 import type { PlacedRegion } from '../../src/writer/protocol.js';
 import type { Ranges } from '../../src/writer/ranges.js';
 import { type LiveRegion, Slot } from '../../src/writer/slot.js';
@@ -70,4 +71,42 @@ test('law: pieces that are copied into a slot come where the whole would have co
   }
   // One seed, or few, need not meet any.
   if (seeds(10).length >= 10) assert.ok(cut > 5, 'regions of several extents were met');
+});
+
+test('law: what is lent is left to the writer thread, which puts it where a copy would have come', async () => {
+  let cut = 0;
+  for (const seed of seeds(10)) {
+    await replayable(seed, 'lent regions', () => {
+      const random = new Random(seed);
+      const slot = new Slot();
+      let states: Uint8Array[] = [];
+      for (const most of [1, 3, 6]) {
+        states = [0, 1, 2].map(() => new Uint8Array(random.between(1, most * MiB)).fill(1));
+        const regions = regionsOf(...states);
+        if (!slot.fits(SKELETON.length, regions)) slot.arrange(SKELETON.length, regions);
+      }
+      slot.fill(SKELETON, regionsOf(...states));
+      for (const bytes of states) for (let at = 0; at < bytes.length; at++) bytes[at] = at + (at >> 20);
+      const expected = states.map((bytes) => Buffer.from(bytes));
+      const regions = regionsOf(...states).map((region): LiveRegion => {
+        return random.chance(0.6) ? { ...region, lent: true } : region;
+      });
+      slot.fill(SKELETON, regions);
+      for (const [position, { lent, bytes }] of regions.entries()) {
+        assert.ok(contentOf(slot, position).equals(lent ? Buffer.alloc(bytes.length, 1) : bytes));
+      }
+      const parts = regions.flatMap(({ lent, bytes }, position) => {
+        const { extents } = slot.layout.regions[position] as PlacedRegion;
+        if (lent && extents.length > 1) cut++;
+        return lent ? { buffer: bytes.buffer, extents } : [];
+      });
+      const back = copyLent({ type: 'lent', client: 1, ticket: 1, segments: slot.segments, parts });
+      assert.deepEqual(
+        back,
+        parts.map(({ buffer }) => buffer),
+      );
+      for (const [position, bytes] of expected.entries()) assert.ok(contentOf(slot, position).equals(bytes));
+    });
+  }
+  assert.ok(cut > 0 || seeds(10).length < 10, 'some lay in several segments');
 });
