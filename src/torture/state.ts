@@ -73,15 +73,15 @@ function drift(field: Float64Array | Float32Array, push: number): void {
   for (let at = 0; at < field.length; at++) field[at] = (field[at] as number) + push * Math.cos(at / 500);
 }
 
-/** What becomes too long is cut off. */
+/** Near the beginning, so that most of it moves; what has become too long is cut off. */
 function inserted(text: Uint8Array, random: () => number): Uint8Array {
-  const at = Math.floor(random() * text.length);
+  const at = Math.floor((random() * text.length) / 8);
   const part = Uint8Array.from({ length: 1 + Math.floor(random() * 300) }, () => 256 * random());
   const longer = new Uint8Array(text.length + part.length);
   longer.set(text.subarray(0, at));
   longer.set(part, at);
   longer.set(text.subarray(at), at + part.length);
-  return longer.slice(0, TEXT_BYTES + 1000);
+  return longer.length < TEXT_BYTES + 2000 ? longer : longer.slice(0, TEXT_BYTES);
 }
 
 export function sealed(state: Tortured): Tortured {

@@ -70,6 +70,7 @@ export const DEEP: Shape = new Map([
   ['', 50],
   ['wide', 16 * 280],
   ['u', 16 * 20],
+  ['v', 16 * 20],
 ]);
 
 export function freshContent(shape: Shape, random: Random): Content {
