@@ -129,6 +129,29 @@ for (const { name, options, skip = false } of WAYS) {
   });
 }
 
+/** What lies between two insertions can only be known by its content then: by where that says that chunks end. */
+test(
+  'several insertions at once are found without the earlier bytes, from the second time on',
+  GUARD,
+  async (t) => {
+    await using snap = await Snap.open(storePath(t), { capture: 'copy', memoryLimit: 6 * MiB });
+    const random = new Random(12);
+    const state = { blob: own(random.bytes(4 * MiB)) };
+    await shareOf(snap, state);
+    const shares: number[] = [];
+    for (let step = 0; step < 4; step++) {
+      for (const place of [0.2, 0.5, 0.8]) {
+        const at = Math.floor((place + random.next() / 20) * state.blob.length);
+        state.blob = inserted(state.blob, at, random.bytes(random.between(1, 300)));
+      }
+      const { storedBytes } = await (await snap.save(state)).durable;
+      shares.push(storedBytes / state.blob.length);
+      await assertLatest(snap, state);
+    }
+    for (const share of shares.slice(1)) assert.ok(share < 0.25, shares.join(' '));
+  },
+);
+
 test('what only grows, changes in places or is made anew stays cut into fixed chunks', GUARD, async (t) => {
   const path = storePath(t);
   const random = new Random(2);
