@@ -2,19 +2,24 @@
  * What each filter makes of physics: how much smaller the chunks of a region become, and how fast.
  *
  * States are those of real solvers, saved some steps apart; a filter with a base has the state saved before for one. Rates
- * include the check after encoding. All of it in one thread, chunk by chunk, filters interleaved.
+ * include the check after encoding. All of it in one thread, chunk by chunk, filters interleaved. Then the same states are
+ * saved twenty times, through the real store, with all that it adds: headers, pages, bases that have to be renewed.
  */
 
+import { join } from 'node:path';
 import { DEFAULT_LEVEL, FASTEST_LEVEL, findCompressor } from '../src/compress/compressor.js';
 import { Encoding } from '../src/compress/encoding.js';
 import { filtersFor, numberFilter, takesBase, type Width } from '../src/format/number-filters.js';
-import { Filter } from '../src/format/record.js';
+import { Filter, recordBytes } from '../src/format/record.js';
+import { Snap } from '../src/index.js';
 import { allPhysics, type Floats, type Physics } from './support/physics.js';
 import { runBench } from './support/program.js';
 import { median } from './support/samples.js';
 import { CHUNK_BYTES } from './support/states.js';
 
 const ROUNDS = 7;
+/** Of each state, through the store. */
+const SAVES = 20;
 
 interface Chunk {
   raw: Buffer;
@@ -27,32 +32,70 @@ interface Figures {
   decodeMs: number[];
 }
 
-await runBench('filters', 'what filters make of the numbers of physics', async ({ samples, report }) => {
+await runBench(
+  'filters',
+  'what filters make of the numbers of physics',
+  async ({ folder, samples, report }) => {
+    const encoding = new Encoding(findCompressor(DEFAULT_LEVEL), true, findCompressor(FASTEST_LEVEL));
+    const rows = [];
+    for (const physics of allPhysics()) {
+      const chunks = chunksOf(physics);
+      const bytes = chunks.reduce((sum, { raw }) => sum + raw.length, 0);
+      const width = Object.values(physics.state)[0]?.BYTES_PER_ELEMENT as Width;
+      const filters = [Filter.none, ...filtersFor(width, false), ...filtersFor(width, true)];
+      const figures = new Map(filters.map((filter) => [filter, newFigures()]));
+      for (let round = 0; round < (samples ?? ROUNDS); round++) {
+        for (const filter of filters) measure(encoding, chunks, filter, figures.get(filter) as Figures);
+      }
+      const row: Record<string, string> = { state: physics.name };
+      for (const [filter, { storedBytes, encodeMs, decodeMs }] of figures) {
+        const ratio = (bytes / storedBytes).toFixed(2);
+        row[nameOf(filter)] = `${ratio} @ ${rate(bytes, encodeMs)}, ${rate(bytes, decodeMs)}`;
+      }
+      rows.push(row);
+    }
+    report.section(
+      'Bytes of a chunk / bytes stored @ GB/s encoded and checked, GB/s decoded (medians)',
+      ['state', 'none', 'shuffle', 'delta', 'difference'].map((name) => ({ name })),
+      rows,
+      'none: zstd level 1; the others: filtered, zstd level -1. A difference is one from the state saved before.',
+    );
+    const saved = [];
+    for (const physics of allPhysics()) saved.push(await savedRow(physics, join(folder, physics.name)));
+    report.section(
+      `${SAVES} saves through the store: bytes of the states / bytes of the packs`,
+      ['state', 'without bases', 'with'].map((name) => ({ name })),
+      saved,
+      'without bases: every chunk of the same states by itself, with the filter that is smallest for all chunks of the state',
+    );
+  },
+);
+
+/** Saves a state again and again, and beside it finds out what its chunks take by themselves. */
+async function savedRow(physics: Physics, store: string): Promise<Record<string, string>> {
   const encoding = new Encoding(findCompressor(DEFAULT_LEVEL), true, findCompressor(FASTEST_LEVEL));
-  const rows = [];
-  for (const physics of allPhysics()) {
-    const chunks = chunksOf(physics);
-    const bytes = chunks.reduce((sum, { raw }) => sum + raw.length, 0);
-    const width = Object.values(physics.state)[0]?.BYTES_PER_ELEMENT as Width;
-    const filters = [Filter.none, ...filtersFor(width, false), ...filtersFor(width, true)];
-    const figures = new Map(filters.map((filter) => [filter, newFigures()]));
-    for (let round = 0; round < (samples ?? ROUNDS); round++) {
-      for (const filter of filters) measure(encoding, chunks, filter, figures.get(filter) as Figures);
-    }
-    const row: Record<string, string> = { state: physics.name };
-    for (const [filter, { storedBytes, encodeMs, decodeMs }] of figures) {
-      const ratio = (bytes / storedBytes).toFixed(2);
-      row[nameOf(filter)] = `${ratio} @ ${rate(bytes, encodeMs)}, ${rate(bytes, decodeMs)}`;
-    }
-    rows.push(row);
+  const width = Object.values(physics.state)[0]?.BYTES_PER_ELEMENT as Width;
+  const filters = [Filter.none, ...filtersFor(width, false)];
+  const alone = filters.map(() => 0);
+  let logicalBytes = 0;
+  const snap = await Snap.open(store);
+  for (let save = 0; save < SAVES; save++) {
+    await (await snap.save(physics.state)).durable;
+    const chunks = chunksOf(physics).map(({ base }) => base);
+    logicalBytes += chunks.reduce((sum, raw) => sum + raw.length, 0);
+    const sizes = filters.map((filter) =>
+      chunks.reduce((sum, raw) => sum + recordBytes(encoding.encode(raw, filter).stored.length), 0),
+    );
+    for (const [at, size] of sizes.entries()) alone[at] = (alone[at] as number) + size;
   }
-  report.section(
-    'Bytes of a chunk / bytes stored @ GB/s encoded and checked, GB/s decoded (medians)',
-    ['state', 'none', 'shuffle', 'delta', 'difference'].map((name) => ({ name })),
-    rows,
-    'none: zstd level 1; the others: filtered, zstd level -1. A difference is one from the state saved before.',
-  );
-});
+  const { packBytes } = await snap.stats();
+  await snap.close();
+  return {
+    state: physics.name,
+    'without bases': (logicalBytes / Math.min(...alone)).toFixed(2),
+    with: (logicalBytes / packBytes).toFixed(2),
+  };
+}
 
 function newFigures(): Figures {
   return { storedBytes: 0, encodeMs: [], decodeMs: [] };
