@@ -15,7 +15,7 @@ import { filtersFor, type Width } from '../format/number-filters.js';
 import { Filter } from '../format/record.js';
 import type { Store } from './store.js';
 
-/** Chunks that are tried, and how often a region is saved with changes between two trials. */
+/** Chunks that are tried, and how often a region is saved with changes between two trials at most. */
 const SAMPLES = 6;
 const SAVES_BETWEEN = 32;
 /** Filtered chunks are compressed and read twice as fast: what is not filtered has to be smaller by this. */
@@ -45,6 +45,8 @@ export class FilterChoice {
   readonly #versions = new Map<number, Versions>();
   /** Until the next trial. */
   readonly #savesLeft = { alone: 0, difference: 0 };
+  /** What was tried in vain is tried again soon, then later and later: it may have been a save like no other. */
+  #patience = 1;
 
   constructor(kind: RegionKind) {
     this.#alone = widthsOf(kind).flatMap((width) => filtersFor(width, false));
@@ -88,7 +90,6 @@ export class FilterChoice {
       return base ? [{ raw, base: base.raw }] : [];
     });
     if (pairs.length === 0) return;
-    this.#savesLeft.difference = SAVES_BETWEEN - 1;
     this.difference = undefined;
     let least = CLEARLY * pairs.reduce((sum, { raw }) => sum + store.sizeWith(this.alone, raw), 0);
     for (const filter of this.#differences) {
@@ -97,6 +98,8 @@ export class FilterChoice {
       this.difference = filter;
       least = size;
     }
+    this.#patience = this.difference === undefined ? Math.min(2 * this.#patience, SAVES_BETWEEN) : 1;
+    this.#savesLeft.difference = (this.difference === undefined ? this.#patience : SAVES_BETWEEN) - 1;
   }
 
   /** Puts the chunk at `index` unless it is known; returns how many bytes were appended. */
