@@ -24,13 +24,13 @@ for (const onBusy of BUSY) {
   test(`both slots taken, ${onBusy}: what is not captured is not lent, and what is comes back`, async (t) => {
     await using snap = await Snap.open(storePath(t), { onBusy });
     const noise = Float64Array.from({ length: 1_000_000 }, () => Math.random());
-    const states: State[] = Array.from({ length: 8 }, (_, n) => ({ n, u: field(LENGTH, n) }));
     // Each is large by what is not lent, so that slots are taken for a while.
-    const saves = states.map((state) =>
-      snap.save({ noise: noise.map((value) => value + state.n), ...state }, { step: state.n, lend: ['u'] }),
-    );
-    // Those that found no slot are not touched before they are captured.
-    assert.ok(states.slice(3).every((state) => !isDetached(state)));
+    const states = Array.from({ length: 8 }, (_, n) => ({
+      n,
+      u: field(LENGTH, n),
+      noise: noise.map((value) => value + n),
+    }));
+    const saves = states.map((state) => snap.save(state, { step: state.n, lend: ['u'] }));
     let skipped = 0;
     for (const [n, ticket] of (await Promise.all(saves)).entries()) {
       const state = states[n] as State;
