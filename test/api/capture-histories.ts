@@ -10,16 +10,19 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import * as fc from 'fast-check';
 import type { CaptureChoice } from '../../src/api/options.js';
-import { Snap } from '../../src/index.js';
+import { type OpenOptions, type SaveTicket, Snap } from '../../src/index.js';
 import { type Memory, PAGE, type ResizableBuffer, resizableBuffer, wasmMemory } from '../support/pages.js';
 import { faulty, setFault } from './support.js';
 
 /** Small, so that a history takes milliseconds. */
 const SMALLEST_TRACKED = 4 * PAGE;
+/** Up to here a buffer is part of the skeleton. */
+const INLINE_BYTES = 1024;
 
 type Action =
   | { do: 'write'; part: number; at: number; length: number; value: number }
-  | { do: 'save' | 'save-durably' | 'fail' | 'look' | 'rewind' | 'prepare' }
+  | { do: 'save' | 'save-durably' | 'fail'; lent: number[] }
+  | { do: 'look' | 'rewind' | 'prepare' | 'restart' }
   | { do: 'swap'; part: number; other: number }
   | { do: 'replace' | 'transfer' | 'drop' | 'alias'; part: number }
   | { do: 'resize'; share: number }
@@ -39,8 +42,21 @@ const write: fc.Arbitrary<Action> = fc.record({
   value: fc.nat(255),
 });
 
+/** Parts that are lent by a save, where the history is one of lending. */
+const lent: fc.Arbitrary<number[]> = fc.oneof(
+  fc.array(part, { maxLength: 3 }),
+  fc.constant<number[]>([0, 1, 2, 3, 4, 5, 6]),
+);
+
+function save(what: 'save' | 'save-durably' | 'fail'): fc.Arbitrary<Action> {
+  return fc.record({ do: fc.constant(what), lent });
+}
+
 const rarely: fc.Arbitrary<Action> = fc.oneof(
-  fc.record({ do: fc.constantFrom('fail' as const, 'look' as const, 'rewind' as const, 'prepare' as const) }),
+  save('fail'),
+  fc.record({
+    do: fc.constantFrom('look' as const, 'rewind' as const, 'prepare' as const, 'restart' as const),
+  }),
   fc.record({ do: fc.constant('swap' as const), part, other: part }),
   fc.record({
     do: fc.constantFrom('replace' as const, 'transfer' as const, 'drop' as const, 'alias' as const),
@@ -53,8 +69,8 @@ const rarely: fc.Arbitrary<Action> = fc.oneof(
 export const history: fc.Arbitrary<Action[]> = fc.array(
   fc.oneof(
     { weight: 6, arbitrary: write },
-    { weight: 4, arbitrary: fc.constant<Action>({ do: 'save' }) },
-    { weight: 2, arbitrary: fc.constant<Action>({ do: 'save-durably' }) },
+    { weight: 4, arbitrary: save('save') },
+    { weight: 2, arbitrary: save('save-durably') },
     { weight: 2, arbitrary: rarely },
   ),
   { minLength: 10, maxLength: 60 },
@@ -73,13 +89,16 @@ export interface Outcome {
   sizes: { logicalBytes: number; changedBytes: number }[];
   /** Bytes of regions whose dirty pages the kernel told, over all saves. */
   trackedBytes: number;
+  /** Regions that were lent, over all saves. */
+  lent: number;
 }
 
-/** Plays a history with one way of capturing, and checks every snapshot. */
+/** Plays a history with one way of capturing, and checks every snapshot. `lends`: what saves say of it is done. */
 export async function play(
   path: string,
   capture: CaptureChoice,
   actions: readonly Action[],
+  lends = false,
 ): Promise<Outcome> {
   let trackedBytes = 0;
   const listen = (message: unknown) => {
@@ -88,10 +107,9 @@ export async function play(
   };
   subscribe('holdfast:save:captured', listen);
   try {
-    await using snap = await Snap.open(path, { ...faulty({ smallestTracked: SMALLEST_TRACKED }), capture });
-    const run = new Run(path, snap);
+    await using run = await Run.begin(path, capture, lends);
     for (const action of actions) await run.act(action);
-    return { sizes: await run.check(), trackedBytes };
+    return { sizes: await run.check(), trackedBytes, lent: run.lent };
   } finally {
     unsubscribe('holdfast:save:captured', listen);
   }
@@ -99,17 +117,27 @@ export async function play(
 
 class Run {
   readonly #path: string;
-  readonly #snap: Snap;
+  readonly #options: OpenOptions;
+  readonly #lends: boolean;
+  #snap: Snap;
   readonly #memory: Memory = wasmMemory({ initial: 4, maximum: 40 });
-  readonly #resizable: ResizableBuffer = resizableBuffer(200_000, 400_000);
+  #resizable: ResizableBuffer = resizableBuffer(200_000, 400_000);
+  lent = 0;
   readonly #state: State;
   readonly #saved: { id: string; step: number; content: Content }[] = [];
   /** Rises where a snapshot made before can no longer be restored into the state. */
   #shape = 0;
   #restorable: { id: string; shape: number; content: Content } | undefined;
 
-  constructor(path: string, snap: Snap) {
+  static async begin(path: string, capture: CaptureChoice, lends: boolean): Promise<Run> {
+    const options = { ...faulty({ smallestTracked: SMALLEST_TRACKED }), capture };
+    return new Run(path, options, lends, await Snap.open(path, options));
+  }
+
+  private constructor(path: string, options: OpenOptions, lends: boolean, snap: Snap) {
     this.#path = path;
+    this.#options = options;
+    this.#lends = lends;
     this.#snap = snap;
     this.#state = {
       step: 0,
@@ -124,6 +152,10 @@ class Run {
     };
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#snap.close();
+  }
+
   async act(action: Action): Promise<void> {
     const { parts } = this.#state;
     switch (action.do) {
@@ -134,17 +166,21 @@ class Run {
         return;
       }
       case 'save':
-        return this.#save(false);
+        return this.#save(false, action.lent);
       case 'save-durably':
-        return this.#save(true);
+        return this.#save(true, action.lent);
       case 'fail':
-        return this.#fail();
+        return this.#fail(action.lent);
       case 'look':
         return this.#look();
       case 'rewind':
         return this.#rewind();
       case 'prepare':
         return this.#snap.prepare(this.#state);
+      case 'restart':
+        await this.#snap.close();
+        this.#snap = await Snap.open(this.#path, this.#options);
+        return;
       case 'swap': {
         const [a, b] = [this.#name(action.part), this.#name(action.other)];
         [parts[a], parts[b]] = [parts[b] as Uint8Array, parts[a] as Uint8Array];
@@ -206,19 +242,47 @@ class Run {
     );
   }
 
-  async #save(durable: boolean): Promise<void> {
+  async #save(durable: boolean, lent: readonly number[]): Promise<void> {
     this.#state.step++;
     const content = this.#content();
-    const { id } = await this.#snap.save(this.#state, { durable });
-    this.#saved.push({ id, step: this.#state.step, content });
-    this.#restorable = { id, shape: this.#shape, content };
+    const ticket = await this.#snap.save(this.#state, { durable, lend: this.#lend(lent) });
+    this.#saved.push({ id: ticket.id, step: this.#state.step, content });
+    this.#restorable = { id: ticket.id, shape: this.#shape, content };
+    await this.#putBack(ticket, content);
   }
 
-  async #fail(): Promise<void> {
+  async #fail(lent: readonly number[]): Promise<void> {
     await this.#snap.flush();
+    const content = this.#content();
     setFault(this.#path, { call: 'sync', code: 'EIO', times: 1 });
-    await assert.rejects(this.#snap.save(this.#state, { durable: true }), { code: 'SNAP_IO' });
+    const lend = this.#lend(lent);
+    const error = await this.#snap.save(this.#state, { durable: true, lend }).catch((reason) => reason);
+    assert.equal(error.code, 'SNAP_IO');
     setFault(this.#path);
+    if (lend.length > 0) await this.#putBack(error.ticket, content);
+  }
+
+  /** The paths of those parts, without what cannot be lent. */
+  #lend(indexes: readonly number[]): string[] {
+    if (!this.#lends) return [];
+    const names = new Set(indexes.map((index) => this.#name(index)));
+    const lent = [...names].filter((name) => {
+      const { buffer } = this.#state.parts[name] as Uint8Array;
+      return buffer !== this.#memory.buffer && buffer.byteLength > INLINE_BYTES;
+    });
+    this.lent += lent.length;
+    return lent.map((name) => `parts.${name}`);
+  }
+
+  async #putBack({ released }: SaveTicket, content: Content): Promise<void> {
+    for (const [path, buffer] of await released) {
+      const name = path.slice('parts.'.length);
+      const before = this.#state.parts[name]?.buffer;
+      if (before === this.#resizable) this.#resizable = buffer as ResizableBuffer;
+      else assert.equal(buffer instanceof SharedArrayBuffer, before === buffer, `${name} is another buffer`);
+      this.#state.parts[name] = new Uint8Array(buffer);
+    }
+    assertSame(this.#state, content, 'what came back');
   }
 
   /** Restoring another snapshot beside the state: the next save continues that one. */

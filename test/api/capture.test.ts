@@ -30,3 +30,19 @@ test('law: whatever becomes of a state, tracked, copied and chosen saves give th
   );
   if (!TRACKED.skip) assert.ok(tracked > 0);
 });
+
+test('law: whatever is lent, the same is given back as where all of it is copied', async (t) => {
+  let histories = 0;
+  let lent = 0;
+  await fc.assert(
+    fc.asyncProperty(history, fc.constantFrom('copy', 'track', 'auto'), async (actions, capture) => {
+      const base = join(storePath(t), '..', `${histories++}`);
+      const copied = await play(`${base}-copy`, 'copy', actions);
+      const handedOver = await play(`${base}-lend`, capture, actions, true);
+      assert.deepEqual(handedOver.sizes, copied.sizes);
+      lent += handedOver.lent;
+    }),
+    { numRuns: budget(4), endOnFailure: true },
+  );
+  assert.ok(lent > 0);
+});

@@ -99,6 +99,20 @@ test('saves and what comes with them', async (t) => {
   });
 });
 
+test('lending', async (t) => {
+  await using snap = await Snap.open(storePath(t));
+  const state = { n: 0, u: field(50_000), w: new Uint8Array(new SharedArrayBuffer(100_000)) };
+  await isFlat(t, budget(300), async (n) => {
+    state.n = n;
+    state.u.fill(n, (n * 37) % 40_000, ((n * 37) % 40_000) + 500);
+    const ticket = await snap.save(state, { lend: true, durable: n % 10 === 0 });
+    state.u = new Float64Array((await ticket.released).get('u') as ArrayBuffer);
+    // What cannot be lent leaves nothing behind either.
+    await assert.rejects(snap.save(state, { lend: ['v'] }), TypeError);
+    if (n % 50 === 0) assert.deepEqual(await snap.restore(), state);
+  });
+});
+
 test('opening, saving and closing', async (t) => {
   const path = storePath(t);
   await isFlat(t, Math.max(6, budget(12)), async (n) => {
