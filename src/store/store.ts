@@ -182,9 +182,9 @@ export class Store {
     return this.#content.reader.readStored(id);
   }
 
-  /** True where chunks may be stored as differences, so that who holds one holds another. */
+  /** True where chunks may be stored as differences, so that who holds one holds another: beside an owner at any time. */
   get hasBases(): boolean {
-    return hasFeature(this.descriptor, 'base');
+    return this.readOnly || hasFeature(this.descriptor, 'base');
   }
 
   /** True where a page is stored in full, so that another may be a patch of it. */
