@@ -63,10 +63,7 @@ export class CopySource {
     });
   }
 
-  /**
-   * The base of a chunk that is a difference, if it is fit to be one: of the same length, and stored alone. Undefined
-   * where the chunk has none; also where it has the bytes of a page that is a patch.
-   */
+  /** The base of a chunk that is a difference; undefined for others, those too that have the bytes of a page that is a patch. */
   chunkBaseOf(id: ChunkId, byteLength: number): ChunkId | undefined {
     const { filter } = this.locate(id, byteLength);
     if (filter === Filter.patch || !takesBase(filter)) return undefined;
