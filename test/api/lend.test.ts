@@ -123,6 +123,16 @@ test('a resizable buffer comes back resizable, and a growing one that is shared 
   assert.deepEqual([restored.w.length, restored.w.buffer.byteLength], [8000, 8000]);
 });
 
+test('memory of WebAssembly can be lent where it is shared', async (t) => {
+  await using snap = await Snap.open(storePath(t));
+  const memory = wasmMemory({ initial: 1, maximum: 2, shared: true });
+  const heap = new Uint8Array(memory.buffer).fill(9);
+  const ticket = await snap.save({ heap }, { lend: true });
+  assert.equal((await ticket.released).get('heap'), heap.buffer);
+  heap.fill(0);
+  assert.ok((await snap.restore<{ heap: Uint8Array }>()).heap.every((byte) => byte === 9));
+});
+
 test('the state itself may be what is lent', async (t) => {
   await using snap = await Snap.open(storePath(t));
   const ticket = await snap.save(field(LENGTH), { lend: [''] });
@@ -260,9 +270,11 @@ test('what is lent comes back at once, whatever is still being written, and in t
   await using snap = await Snap.open(storePath(t));
   const order: string[] = [];
   const noise = Float64Array.from({ length: 4_000_000 }, () => Math.random());
-  const large = await snap.save({ noise });
+  const small = { u: field(LENGTH) };
+  // Both are captured by the time that the second call returns.
+  const saves = [snap.save({ noise }), snap.save(small, { lend: true })];
+  const [large, first] = (await Promise.all(saves)) as [SaveTicket, SaveTicket];
   void large.durable.then(() => order.push('large is durable'));
-  const first = await snap.save({ u: field(LENGTH) }, { lend: true });
   void first.released.then(() => order.push('first is back'));
   void first.durable.then(() => order.push('first is durable'));
   const second = snap.save({ v: field(LENGTH, 1) }, { lend: true });
