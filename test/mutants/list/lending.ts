@@ -139,6 +139,18 @@ export const lending: readonly Mutant[] = [
     tests: [TROUBLE],
   },
   {
+    name: 'lent-waits-for-other-saves',
+    breaks: 'what is lent comes back at once, whatever is being written',
+    file: 'writer/thread.ts',
+    find: 'const buffers = copyLent(message);',
+    replace: `if (writing.length > 0) {
+      setImmediate(accept, message);
+      return;
+    }
+    const buffers = copyLent(message);`,
+    tests: [LEND],
+  },
+  {
     name: 'given-back-and-not-taken',
     breaks: 'what a thread gave back before it died is there',
     file: 'writer/owner.ts',
