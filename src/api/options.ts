@@ -23,7 +23,7 @@ export interface OpenOptions {
   create?: boolean | undefined;
   /** Take no lock and write nothing; works beside a live owner. Default `false`. */
   readOnly?: boolean | undefined;
-  /** What a save does while both slots are taken. Default `'wait'`. */
+  /** What a save does while all slots are taken: two, and up to 32 for states below 1.3 MiB. Default `'wait'`. */
   onBusy?: OnBusy | undefined;
   /**
    * How large regions are captured: `'copy'` copies them whole; `'track'` lets the kernel tell which pages were written

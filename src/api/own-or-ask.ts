@@ -128,9 +128,15 @@ class Asking implements Access {
     throw cannotSave();
   }
 
+  sendSoon(): never {
+    throw cannotSave();
+  }
+
   saveBegan(): never {
     throw cannotSave();
   }
+
+  hurry(): void {}
 
   poll(): void {}
 

@@ -1,6 +1,7 @@
 /** The saves that are neither durable nor failed yet. */
 
-import type { Ticket } from './ticket.js';
+import type { SnapshotId } from '../base/ids.js';
+import { type SaveLabels, Ticket, type TicketHost } from './ticket.js';
 
 export class PendingTickets {
   readonly #pending = new Map<number, Ticket>();
@@ -8,8 +9,8 @@ export class PendingTickets {
   #last = 0;
 
   /** Numbers rise in the order of the saves. */
-  add(make: (number: number) => Ticket): Ticket {
-    const ticket = make(++this.#last);
+  add(id: SnapshotId, labels: SaveLabels, host: TicketHost): Ticket {
+    const ticket = new Ticket(++this.#last, id, labels, host);
     this.#pending.set(ticket.number, ticket);
     return ticket;
   }

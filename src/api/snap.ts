@@ -29,7 +29,7 @@ import type { Access } from '../writer/access.js';
 import type { CopyReport } from '../writer/copy-job.js';
 import type { GcReport } from '../writer/gc-job.js';
 import { Owner, type OwnerOptions } from '../writer/owner.js';
-import type { SnapshotInfo } from '../writer/protocol.js';
+import type { SnapshotInfo, Written } from '../writer/protocol.js';
 import { checkRef } from '../writer/refs.js';
 import type { Candidates, ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
 import { SaveQueue } from '../writer/save-queue.js';
@@ -68,7 +68,7 @@ import { noneIntact, perhapsLost, type RestoreOptions, readState } from './readi
 import type { ReadingHost } from './region-reading.js';
 import type { ReplayOptions } from './replay/options.js';
 import type { Replay } from './replay/replay.js';
-import { type SaveTicket, Ticket } from './ticket.js';
+import type { SaveTicket, Ticket, TicketHost } from './ticket.js';
 
 /** How long a loop may go without turning the event loop before a save turns it. */
 const TURN_MS = 10;
@@ -111,6 +111,29 @@ export class Snap {
   readonly #tickets = new PendingTickets();
   /** Failures that nobody has heard of yet, oldest first. */
   readonly #unheard: Ticket[] = [];
+  readonly #ticketHost: TicketHost = {
+    looked: (ticket) => {
+      const position = this.#unheard.indexOf(ticket);
+      if (position >= 0) this.#unheard.splice(position, 1);
+      this.#owner.hurry();
+    },
+    describe: ({ id, stallMs, labels: { step, tags, meta } }, written) => ({
+      id,
+      run: this.run,
+      parent: written.parent,
+      step,
+      tags,
+      createdAt: new Date(written.createdAt),
+      logicalBytes: written.logicalBytes,
+      changedBytes: written.changedBytes,
+      storedBytes: written.storedBytes,
+      stallMs,
+      durableMs: written.durableMs,
+      meta: meta === '' ? undefined : JSON.parse(meta),
+      program: this.#options.program,
+      forgotten: false,
+    }),
+  };
   /** How many saves had been asked for from outside when the last capture was begun. */
   #answered = 0;
   #isLooping = false;
@@ -217,18 +240,23 @@ export class Snap {
     this.#slots = new Slots(memoryLimit, this.#tracker);
     this.#proving = proving?.isAbout(options.run) ? proving : undefined;
     proving?.opened(options.run);
-    this.#client = owner.attach(options.run, proving ? undefined : options.keep, {
-      released: (slot) => this.#queue.released(slot),
-      returned: (ticket, buffers) => this.#tickets.get(ticket)?.loan?.giveBack(buffers),
-      durable: ({ ticket, info, shares }) => {
-        this.#tracker?.measured(ticket, shares);
-        this.#durable(ticket, info);
+    this.#client = owner.attach(
+      options.run,
+      proving ? undefined : options.keep,
+      {
+        released: (slot) => this.#queue.released(slot),
+        returned: (ticket, buffers) => this.#tickets.get(ticket)?.loan?.giveBack(buffers),
+        durable: ({ ticket, written, shares }) => {
+          if (shares.length > 0) this.#tracker?.measured(ticket, shares);
+          this.#durable(ticket, written);
+        },
+        failed: (ticket, error) => this.#failed(ticket, error),
+        warning: (warning) => publishWarning({ ...warning, directory }),
+        kept: (report) => publishGc(() => ({ directory, run: options.run, report })),
+        broken: (error) => this.#break(error),
       },
-      failed: (ticket, error) => this.#failed(ticket, error),
-      warning: (warning) => publishWarning({ ...warning, directory }),
-      kept: (report) => publishGc(() => ({ directory, run: options.run, report })),
-      broken: (error) => this.#break(error),
-    });
+      options.program,
+    );
     this.#queue = new SaveQueue(owner, this.#client, this.#slots);
   }
 
@@ -280,7 +308,7 @@ export class Snap {
       const checked = checkSaveOptions(options, this.#options.onBusy);
       if (this.#proving) checked.onBusy = 'wait';
       this.#owner.poll();
-      const ticket = this.#tickets.add((number) => this.#newTicket(number, checked.step));
+      const ticket = this.#tickets.add(nextId(), checked, this.#ticketHost);
       const waiting = this.#submit(state, ticket, checked, calledAt);
       return this.#finishSave(ticket, options, waiting);
     } catch (error) {
@@ -528,6 +556,7 @@ export class Snap {
   /** Resolves when every save made so far is durable; throws a failure that nobody has heard of. */
   async flush(): Promise<void> {
     this.#checkOpen();
+    this.#owner.hurry();
     await this.#tickets.allSettled();
     this.#throwUnheard();
   }
@@ -543,6 +572,7 @@ export class Snap {
   }
 
   async #close(): Promise<void> {
+    this.#owner.hurry();
     await this.#tickets.allSettled();
     this.#tracker?.close();
     await this.#owner.detach(this.#client);
@@ -595,13 +625,6 @@ export class Snap {
     };
   }
 
-  #newTicket(number: number, step: number | undefined): Ticket {
-    return new Ticket(number, nextId(), step, (looked) => {
-      const position = this.#unheard.indexOf(looked);
-      if (position >= 0) this.#unheard.splice(position, 1);
-    });
-  }
-
   /** Hands a save to the queue; returns what to wait for, where it was not settled at once. */
   #submit(state: unknown, ticket: Ticket, save: CheckedSave, calledAt: number): Promise<void> | undefined {
     const { checkpoints } = this.#owner;
@@ -617,7 +640,6 @@ export class Snap {
       ...save,
       ticket: ticket.number,
       id: ticket.id,
-      program: this.#options.program,
       calledAt,
       takeApart: () => {
         const { skeleton, regions } = this.#encoder.encode(state);
@@ -652,7 +674,7 @@ export class Snap {
     });
   }
 
-  #announceCapture({ id, step, stallMs, skipped }: Ticket, capture?: Capture): void {
+  #announceCapture({ id, labels: { step }, stallMs, skipped }: Ticket, capture?: Capture): void {
     const { directory, run } = this;
     const { copiedBytes = 0, trackedBytes = 0 } = capture ?? {};
     publishCaptured(() => ({ directory, run, id, step, stallMs, skipped, copiedBytes, trackedBytes }));
@@ -693,9 +715,11 @@ export class Snap {
     });
   }
 
-  #durable(number: number, info: SnapshotInfo): void {
-    this.#tickets.settle(number)?.succeed(info);
-    publishDurable(() => ({ directory: this.directory, info }));
+  #durable(number: number, written: Written): void {
+    const ticket = this.#tickets.settle(number);
+    if (!ticket) return;
+    ticket.succeed(written);
+    publishDurable(() => ({ directory: this.directory, info: ticket.info as SnapshotInfo }));
   }
 
   #failed(number: number, error: Error): void {

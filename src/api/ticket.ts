@@ -7,7 +7,7 @@
 
 import { SnapError } from '../base/errors.js';
 import type { SnapshotId } from '../base/ids.js';
-import type { SnapshotInfo } from '../writer/protocol.js';
+import type { SnapshotInfo, Written } from '../writer/protocol.js';
 import { Later } from './later.js';
 import type { Loan } from './lending.js';
 
@@ -33,30 +33,50 @@ export interface SaveTicket {
   readonly released: Promise<Map<string, ArrayBufferLike>>;
 }
 
+/** Whoever hands out a ticket. */
+export interface TicketHost {
+  /** Somebody looks at `durable`, for the first time. */
+  looked(ticket: Ticket): void;
+  /** All that is known of a snapshot. */
+  describe(ticket: Ticket, written: Written): SnapshotInfo;
+}
+
+/** What the caller said of a save. */
+export interface SaveLabels {
+  step: number | undefined;
+  tags: string[];
+  /** JSON, or empty. */
+  meta: string;
+}
+
 export class Ticket implements SaveTicket {
   readonly number: number;
   readonly id: SnapshotId;
-  readonly step: number | undefined;
+  readonly labels: SaveLabels;
   skipped = false;
   stallMs = 0;
   /** What was lent, if anything was. */
   loan: Loan | undefined;
   /** Why there was nothing to capture: the state cannot be saved, or the wait was given up. */
   refusal: { error: unknown } | undefined;
-  readonly #onLook: (ticket: Ticket) => void;
+  readonly #host: TicketHost;
   readonly #durable = new Later<SnapshotInfo>();
+  #written: Written | undefined;
+  #info: SnapshotInfo | undefined;
   #nothingLent: Promise<Map<string, ArrayBufferLike>> | undefined;
 
-  /** `onLook` is told when a failure that nobody had heard of is looked at after all. */
-  constructor(number: number, id: SnapshotId, step: number | undefined, onLook: (ticket: Ticket) => void) {
+  constructor(number: number, id: SnapshotId, labels: SaveLabels, host: TicketHost) {
     this.number = number;
     this.id = id;
-    this.step = step;
-    this.#onLook = onLook;
+    this.labels = labels;
+    this.#host = host;
   }
 
   get durable(): Promise<SnapshotInfo> {
-    if (!this.observed) this.#onLook(this);
+    if (!this.observed) {
+      this.#host.looked(this);
+      if (this.info) this.#durable.succeed(this.info);
+    }
     return this.#durable.promise;
   }
 
@@ -64,6 +84,12 @@ export class Ticket implements SaveTicket {
     if (this.loan) return this.loan.released;
     this.#nothingLent ??= Promise.resolve(new Map());
     return this.#nothingLent;
+  }
+
+  /** What became of it, once it succeeded. Made when it is asked for: most often nobody does. */
+  get info(): SnapshotInfo | undefined {
+    if (this.#written) this.#info ??= this.#host.describe(this, this.#written);
+    return this.#info;
   }
 
   /** The failure, if there was one. */
@@ -76,8 +102,9 @@ export class Ticket implements SaveTicket {
     return this.#durable.isHeld;
   }
 
-  succeed(info: SnapshotInfo): void {
-    this.#durable.succeed(info);
+  succeed(written: Written): void {
+    this.#written = written;
+    if (this.observed) this.#durable.succeed(this.info as SnapshotInfo);
   }
 
   fail(error: Error): void {
@@ -87,7 +114,7 @@ export class Ticket implements SaveTicket {
   skip(): void {
     this.skipped = true;
     const message =
-      'this save was skipped because both slots were taken; save less often, or use onBusy: "wait"';
+      'this save was skipped because all slots were taken; save less often, or use onBusy: "wait"';
     this.fail(new SnapError('SNAP_BUSY', message));
   }
 }

@@ -7,7 +7,6 @@
 import type { ChunkId } from '../base/ids.js';
 import { ENTRY_BYTES, EntryList } from '../format/page.js';
 import type { Extent } from './protocol.js';
-import type { SlotIndex } from './slots.js';
 
 /** The reply of `chunks`. */
 export interface ChunkTable {
@@ -20,7 +19,7 @@ export interface ChunkTable {
 
 /** What the capture that is held for comparison has in common with a snapshot. */
 export interface CapturedChunks {
-  slot: SlotIndex;
+  slot: number;
   /** Where it has the regions; undefined for one that it does not have. */
   regions: (CapturedPlace | undefined)[];
   /** For every chunk 1 where the capture has the same one at the same place, else 0. */

@@ -7,7 +7,7 @@
 
 import type { SnapshotId } from '../base/ids.js';
 import type { RegionKind } from '../format/kinds.js';
-import type { RegionEntry } from '../format/manifest.js';
+import type { Program, RegionEntry } from '../format/manifest.js';
 import type { FilterChoice } from '../store/filter-choice.js';
 import type { RegionTree } from '../store/region-tree.js';
 import { CapturedRegion } from './captured.js';
@@ -34,6 +34,8 @@ export const SKELETON_NAME = 'skeleton';
 export class Client {
   readonly id: number;
   readonly run: string;
+  /** Present where the Snap saves. */
+  readonly program: Program | undefined;
   readonly #slots: { segments: Buffer[]; layout: SlotLayout }[] = [];
   /** The snapshot that the next save continues; undefined: not looked up yet, null: none. */
   lineage: SnapshotId | null | undefined;
@@ -50,9 +52,10 @@ export class Client {
   /** Present where the Snap has a retention policy of its own. */
   readonly keeper: Keeper | undefined;
 
-  constructor(id: number, run: string, keeper?: Keeper) {
+  constructor(id: number, run: string, program?: Program, keeper?: Keeper) {
     this.id = id;
     this.run = run;
+    this.program = program;
     this.keeper = keeper;
   }
 

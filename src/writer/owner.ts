@@ -8,15 +8,18 @@
  *  - when the writer thread dies, everything under way fails with SNAP_BROKEN, and so does what comes later
  */
 
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { SnapError } from '../base/errors.js';
+import type { Program } from '../format/manifest.js';
 import { canonicalPath } from '../io/machine.js';
 import type { Policy } from '../store/retention-policy.js';
 import type { OpenProgress } from '../store/store.js';
 import type { Access } from './access.js';
 import type { GcReport } from './gc-job.js';
+import { type Bell, Inbox, newLane, Outbox } from './lane.js';
 import { fromPlainError } from './plain-error.js';
 import { type FromWriter, type ToWriter, type Warning, WORD_COUNT, Word } from './protocol.js';
+import { fromWriterRecords, toWriterRecords } from './records.js';
 import type { Internals, ThreadData } from './thread.js';
 
 /** How long the end of the process is held up for what was captured. */
@@ -87,6 +90,8 @@ export class Owner implements Access {
   readonly #key: string;
   readonly #worker: Worker;
   readonly #port: MessagePort;
+  readonly #outbox: Outbox<ToWriter>;
+  readonly #inbox: Inbox<FromWriter>;
   readonly #words: Int32Array;
   readonly #clients = new Map<number, ClientEvents>();
   readonly #requests = new Map<number, Waiting>();
@@ -100,9 +105,10 @@ export class Owner implements Access {
   #expected = 0;
   #lastClient = 0;
   #lastRequest = 0;
-  #taken = 0;
   /** Saves and requests under way: while there are any, the process waits for them. */
   #busy = 0;
+  /** True while the process waits for the writer thread. */
+  #isWaitedFor = true;
   #lastTurn = performance.now();
 
   /** The owner of a folder: the one this process has, or a new one. To be followed by `attach`. */
@@ -133,7 +139,13 @@ export class Owner implements Access {
     this.#words = new Int32Array(new SharedArrayBuffer(WORD_COUNT * Int32Array.BYTES_PER_ELEMENT));
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    const data: ThreadData = { ...options, port: port2, words: this.#words };
+    const lanes = { toWriter: newLane(), fromWriter: newLane() };
+    this.#outbox = new Outbox(lanes.toWriter, port1, toWriterRecords);
+    this.#inbox = new Inbox(lanes.fromWriter, port1, fromWriterRecords, (message, isRecord) =>
+      this.#take(message, isRecord),
+    );
+    this.#inbox.wantBell(true);
+    const data: ThreadData = { ...options, port: port2, lanes, words: this.#words };
     const { heapMiB } = options.internals;
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
       workerData: data,
@@ -144,9 +156,9 @@ export class Owner implements Access {
     });
     this.#worker.on('error', (error) => this.#break(error));
     this.#worker.on('exit', () => this.#break(new Error('it ended')));
-    this.#port.on('message', (message: FromWriter) => {
+    this.#port.on('message', (message: FromWriter | Bell) => {
       this.#lastTurn = performance.now();
-      this.#take(message);
+      this.#inbox.arrived(message);
     });
     keepLevel();
     if (live.size === 0) process.on('exit', Owner.#closeAllAtExit);
@@ -159,11 +171,11 @@ export class Owner implements Access {
   }
 
   /** Registers a Snap; the number names it in every message. */
-  attach(run: string, keep: Policy | undefined, events: ClientEvents): number {
+  attach(run: string, keep: Policy | undefined, events: ClientEvents, program?: Program): number {
     this.#expected--;
     const client = ++this.#lastClient;
     this.#clients.set(client, events);
-    this.send({ type: 'attach', client, run, keep });
+    this.send({ type: 'attach', client, run, keep, program });
     for (const warning of this.#early.splice(0)) events.warning(warning);
     return client;
   }
@@ -182,13 +194,22 @@ export class Owner implements Access {
 
   send(message: ToWriter, transfer: ArrayBuffer[] = []): void {
     if (this.#broken) throw this.#broken;
-    this.#port.postMessage(message, transfer);
+    this.#outbox.post(message, transfer);
+  }
+
+  sendSoon(message: ToWriter): void {
+    if (this.#broken) throw this.#broken;
+    this.#outbox.put(message);
+  }
+
+  hurry(): void {
+    if (!this.#broken) this.#outbox.hurry();
   }
 
   /** Counts a save that was sent, until it is durable or failed. */
   saveBegan(): void {
     this.#busy++;
-    if (this.#busy === 1) this.#keepAlive();
+    this.#keepAlive();
   }
 
   async request(client: number, method: string, args: unknown[], long: LongRequest = {}): Promise<unknown> {
@@ -209,15 +230,11 @@ export class Owner implements Access {
 
   /** Takes what the writer thread has posted, without waiting for the event loop. */
   poll(): void {
-    while (this.untaken !== 0) {
-      const received = receiveMessageOnPort(this.#port);
-      if (!received) return;
-      this.#take(received.message as FromWriter);
-    }
+    this.#inbox.drain();
   }
 
   get untaken(): number {
-    return (Atomics.load(this.#words, Word.posted) - this.#taken) | 0;
+    return this.#inbox.untaken;
   }
 
   /** How many times a save was asked for from outside: a loop that sees this grow saves. */
@@ -234,9 +251,14 @@ export class Owner implements Access {
     this.#lastTurn = performance.now();
   }
 
-  #take(message: FromWriter): void {
-    this.#taken = (this.#taken + 1) | 0;
+  #take(message: FromWriter | Bell, isRecord: boolean): void {
     switch (message.type) {
+      case 'bell':
+        // From now on the next one rings again; what was put before is taken here.
+        this.#inbox.wantBell(true);
+        this.#inbox.drainRecords();
+        this.#settleRef();
+        return;
       case 'opening':
         this.#opening?.onProgress?.(message.progress);
         return;
@@ -256,7 +278,9 @@ export class Owner implements Access {
         this.#clients.get(message.client)?.returned(message.ticket, message.buffers);
         return;
       case 'durable':
-        this.#done();
+        // The bell behind a record lets the process end.
+        if (isRecord) this.#busy--;
+        else this.#done();
         this.#clients.get(message.client)?.durable(message);
         return;
       case 'failed':
@@ -300,13 +324,16 @@ export class Owner implements Access {
   }
 
   #settleRef(): void {
-    if (this.#busy > 0 || this.#closing) return;
+    if (this.#busy > 0 || this.#closing || !this.#isWaitedFor) return;
+    this.#isWaitedFor = false;
     this.#port.unref();
     this.#worker.unref();
   }
 
   /** The thread too, not only its port: a thread that dies takes the port along, and its death has to be heard. */
   #keepAlive(): void {
+    if (this.#isWaitedFor) return;
+    this.#isWaitedFor = true;
     this.#port.ref();
     this.#worker.ref();
   }
@@ -323,14 +350,14 @@ export class Owner implements Access {
 
   /** At the end of the process no event loop turns any more: wait for the threads on a shared word each. */
   static #closeAllAtExit(): void {
-    for (const owner of live)
-      if (!owner.#closing) owner.#port.postMessage({ type: 'close' } satisfies ToWriter);
+    for (const owner of live) if (!owner.#closing) owner.#outbox.post({ type: 'close' });
     for (const owner of live) Atomics.wait(owner.#words, Word.closed, 0, EXIT_LIMIT_MS);
   }
 
   #break(cause: unknown): void {
     if (this.#broken || Atomics.load(this.#words, Word.closed) === 1) return;
-    this.#takeWhatIsBack();
+    // What it told, and gave back, before it died counts.
+    this.#inbox.drain();
     const reason = cause instanceof Error ? cause.message : String(cause);
     const error = this.#opening
       ? new SnapError('SNAP_IO', `the writer thread cannot run, and the store not be opened: ${reason}`, {
@@ -350,14 +377,6 @@ export class Owner implements Access {
     for (const events of this.#clients.values()) events.broken(error);
     this.#busy = 0;
     this.#port.close();
-  }
-
-  /** What a thread that died had given back before. */
-  #takeWhatIsBack(): void {
-    for (let next = receiveMessageOnPort(this.#port); next; next = receiveMessageOnPort(this.#port)) {
-      const message = next.message as FromWriter;
-      if (message.type === 'returned') this.#take(message);
-    }
   }
 
   /** Another may own the folder, and nothing is left to be done at the end of the process. */

@@ -3,8 +3,9 @@
  *
  * Saves travel as small messages: the bytes lie in slots, shared memory that both see. The layout of a slot is
  * sent only when it changed. Everything is handled in the order it was sent, so a request sees every save made
- * before it; only what is lent is copied as soon as it comes, to be given back soon. Whatever the writer thread posts, it counts in a shared word first: a loop that never yields reads
- * that word at each save and knows whether there is anything to take from the port.
+ * before it; only what is lent is copied as soon as it comes, to be given back soon. Saves of small states and what comes
+ * back for them cost no call of the system (lane.ts), and a loop that never yields sees at each save, in shared memory,
+ * whether there is anything to take.
  */
 
 import type { SnapErrorCode } from '../base/errors.js';
@@ -17,14 +18,12 @@ import type { GcReport } from './gc-job.js';
 
 /** Indexes of the shared words (Int32Array). */
 export const Word = {
-  /** How many messages the writer thread has posted. */
-  posted: 0,
   /** 1 once the writer thread has closed the store or could not open it, 2 once it ended any other way. */
-  closed: 1,
+  closed: 0,
   /** How many times a save was asked for from outside. */
-  checkpoints: 2,
+  checkpoints: 1,
 } as const;
-export const WORD_COUNT = 3;
+export const WORD_COUNT = 2;
 
 /** Where a contiguous piece of captured bytes lies in a slot. */
 export interface Extent {
@@ -69,7 +68,6 @@ export interface SaveJob {
   tags: string[];
   /** JSON, or empty. */
   meta: string;
-  program: Program;
   stallMs: number;
   /** Milliseconds since 1970 by the wall clock, which may jump. */
   createdAt: number;
@@ -79,7 +77,7 @@ export interface SaveJob {
 
 export type ToWriter =
   /** Clients of this process have numbers above 0, those of other processes below. */
-  | { type: 'attach'; client: number; run: string; keep: Policy | undefined }
+  | { type: 'attach'; client: number; run: string; keep: Policy | undefined; program: Program | undefined }
   | { type: 'detach'; client: number }
   /** The memory of a slot: all of its segments. */
   | { type: 'segments'; client: number; slot: number; segments: SharedArrayBuffer[] }
@@ -118,7 +116,7 @@ export type FromWriter =
       type: 'durable';
       client: number;
       ticket: number;
-      info: SnapshotInfo;
+      written: Written;
       shares: (number | undefined)[];
     }
   | { type: 'failed'; client: number; ticket: number; error: PlainError }
@@ -128,6 +126,16 @@ export type FromWriter =
   | { type: 'kept'; client: number; report: GcReport }
   | { type: 'warning'; warning: Warning }
   | { type: 'closed'; error?: PlainError };
+
+/** What the writer thread found out about a save, beside what its ticket says. Sizes in bytes, times in milliseconds. */
+export interface Written {
+  parent: SnapshotId | undefined;
+  createdAt: number;
+  logicalBytes: number;
+  changedBytes: number;
+  storedBytes: number;
+  durableMs: number;
+}
 
 /** Something odd that is not an error: damage set aside, no compression, an index that cannot be written. */
 export interface Warning {

@@ -21,7 +21,6 @@ import { type Client, namesOf } from './client.js';
 import { describe, find, manifestOf, naming, type RegionInfo, regionInfo } from './finding.js';
 import type { SnapshotInfo } from './protocol.js';
 import type { SnapshotRef } from './refs.js';
-import type { SlotIndex } from './slots.js';
 
 export interface OpenedSnapshot {
   info: SnapshotInfo;
@@ -154,7 +153,7 @@ function capturedOf(
       bytes && tree && { extents: bytes.extents, byteLength: bytes.byteLength, chunkBytes: tree.chunkBytes }
     );
   });
-  return { slot: base.slot as SlotIndex, regions: places, same };
+  return { slot: base.slot, regions: places, same };
 }
 
 function regionOf(store: Store, client: Client, summary: Summary, index: number): RegionEntry {

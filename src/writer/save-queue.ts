@@ -8,7 +8,6 @@
  */
 
 import type { SnapshotId } from '../base/ids.js';
-import type { Program } from '../format/manifest.js';
 import { sharedMilliseconds } from '../io/machine.js';
 import type { Access } from './access.js';
 import type { SaveJob } from './protocol.js';
@@ -30,7 +29,6 @@ export interface Submission {
   step: number | undefined;
   tags: string[];
   meta: string;
-  program: Program;
   /** `performance.now()` when `save` was called. */
   calledAt: number;
   /** Called when a slot is free, so that a save that waited captures the state as it then is. */
@@ -67,6 +65,7 @@ export class SaveQueue {
       for (const other of overtaken) other.skipped();
     }
     this.#waiting.push(save);
+    this.#owner.hurry();
   }
 
   /** A slot came free: whoever waits first gets it. */
@@ -125,8 +124,8 @@ export class SaveQueue {
   #send(save: Submission, skeletonBytes: number, capture: Capture, stallMs: number): void {
     const owner = this.#owner;
     const client = this.#client;
-    const { slot, hold, segments, layout, plan } = capture;
-    const { ticket, id, step, tags, meta, program } = save;
+    const { slot, hold, small, segments, layout, plan } = capture;
+    const { ticket, id, step, tags, meta } = save;
     const job: SaveJob = {
       ticket,
       id,
@@ -138,7 +137,6 @@ export class SaveQueue {
       step,
       tags,
       meta,
-      program,
       stallMs,
       createdAt: Date.now(),
       savedAt: sharedMilliseconds() - stallMs,
@@ -146,7 +144,9 @@ export class SaveQueue {
     if (segments) owner.send({ type: 'segments', client, slot, segments });
     if (layout) owner.send({ type: 'layout', client, slot, layout });
     this.#last = id;
-    owner.send({ type: 'save', client, job, hold });
+    const message = { type: 'save', client, job, hold } as const;
+    if (small) owner.sendSoon(message);
+    else owner.send(message);
     owner.saveBegan();
   }
 }

@@ -5,6 +5,7 @@
  * Nothing here is durable until the caller commits.
  */
 
+import { invariant } from '../base/errors.js';
 import type { SnapshotId } from '../base/ids.js';
 import { KiB } from '../base/sizes.js';
 import { chunkBytesFor } from '../chunker/fixed.js';
@@ -46,6 +47,8 @@ export interface Saved {
 
 /** Appends everything of one capture to the store's open commit. */
 export async function save(store: Store, client: Client, job: SaveJob, hooks: SaverHooks): Promise<Saved> {
+  const { program } = client;
+  invariant(program, 'a Snap saves that only asks');
   store.begin();
   const captured = client.captured(job.slot, job.skeletonBytes);
   const { damageSeen } = store;
@@ -105,7 +108,7 @@ export async function save(store: Store, client: Client, job: SaveJob, hooks: Sa
     logicalBytes: roots.reduce((sum, root) => sum + root.byteLength, 0),
     changedBytes: written.changed,
     storedBytes: written.stored,
-    program: job.program,
+    program,
     meta: job.meta,
     skeleton,
     regions: table,

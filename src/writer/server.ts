@@ -211,7 +211,7 @@ class Session {
       return;
     }
     this.#isAttached = true;
-    this.#options.receive({ type: 'attach', client: this.#client, run, keep: undefined });
+    this.#options.receive({ type: 'attach', client: this.#client, run, keep: undefined, program: undefined });
     this.#send({ type: 'welcome', protocol: PROTOCOL, store: mine, pid: processId });
     for (const warning of this.#options.damage) this.#send({ type: 'warning', warning });
   }

@@ -1,10 +1,11 @@
 /**
- * The two slots of one Snap, seen from the caller's thread: which is free, and whether a state fits.
+ * The slots of one Snap, seen from the caller's thread: which is free, and whether a state fits.
  *
- * A slot is busy from its capture until the writer thread gives it back. Of two, one is held between saves as
- * what the next save is compared with. Where memory allows only one, nothing is held: every save is hashed
- * whole, and waits until the one before it is encoded. Of regions that are tracked, a capture copies only what the
- * slot lacks, and what changed is known without comparing: then nothing is held either, and the same slot serves again.
+ * There are two, and for small states a few more, so that saves go on while a sync takes long. A slot is busy from its
+ * capture until the writer thread gives it back. One is held between saves as what the next save is compared with. Where
+ * memory allows only one, nothing is held: every save is hashed whole, and waits until the one before it is encoded. Of
+ * regions that are tracked, a capture copies only what the slot lacks, and what changed is known without comparing: then
+ * nothing is held either, and the same slot serves again.
  */
 
 import { SnapError } from '../base/errors.js';
@@ -16,13 +17,20 @@ import type { LentPart, SlotLayout } from './protocol.js';
 import { type LiveRegion, Slot, sum } from './slot.js';
 import type { CapturePlan, Tracker } from './tracker.js';
 
-/** What the default limit leaves for queues beside two slots. */
+/** What the default limit leaves for queues beside the slots. */
 const DEFAULT_MARGIN = 256 * MiB;
+/** Every state has two slots; of these the tracker knows. */
+const SLOTS = 2;
+/** A small one has as many as this leaves room for: syncs that take longer than usual are bridged by them. */
+const MOST_SLOTS = 32;
+const MOST_BYTES_OF_MANY = 4 * MiB;
 
 export interface Capture {
   slot: number;
   /** Keep the slot for comparison with the next capture. */
   hold: boolean;
+  /** One of many slots: there is time to write it. */
+  small: boolean;
   /** Present where the slot's memory or layout changed. */
   segments: SharedArrayBuffer[] | undefined;
   layout: SlotLayout | undefined;
@@ -36,21 +44,19 @@ export interface Capture {
 /** `busy`: wait until a slot is given back; `release`: ask for the held one, then wait. */
 export type CaptureResult = Capture | 'busy' | 'release';
 
-export type SlotIndex = 0 | 1;
-
-const SLOTS: readonly SlotIndex[] = [0, 1];
-
 export class Slots {
-  readonly #slots: readonly [Slot, Slot] = [new Slot(), new Slot()];
-  readonly #busy: [boolean, boolean] = [false, false];
+  readonly #slots: readonly Slot[] = Array.from({ length: MOST_SLOTS }, () => new Slot());
+  readonly #busy: boolean[] = this.#slots.map(() => false);
+  /** How many of them the state that came last may take. */
+  #count = SLOTS;
   readonly #limit: number | undefined;
   readonly #tracker: Tracker | undefined;
   /** The slot that was filled last: of what is tracked, it lacks the least. */
-  #last: SlotIndex = 0;
+  #last = 0;
   /** So far: whoever saw a slot held, and finds no more captures since, knows that nothing came into it. */
   captures = 0;
 
-  /** `limit`: bytes of memory for both; undefined: what the machine leaves. */
+  /** `limit`: bytes of memory for all; undefined: what the machine leaves. */
   constructor(limit: number | undefined, tracker: Tracker | undefined) {
     this.#limit = limit;
     this.#tracker = tracker;
@@ -58,23 +64,24 @@ export class Slots {
 
   /** Copies a state into a free slot, if there is one and it fits. `ticket`: the number of the save. */
   capture(skeleton: Uint8Array, regions: readonly LiveRegion[], ticket: number): CaptureResult {
+    const all = bytesOf(regions);
+    this.#count = this.#slotsFor(skeleton.length + all, regions);
     const index = this.#freeSlot(skeleton.length, regions);
     if (index === undefined) return 'busy';
-    const slot = this.#slots[index];
+    const slot = this.#slot(index);
     let segments: SharedArrayBuffer[] | undefined;
     let layout: SlotLayout | undefined;
     if (!slot.fits(skeleton.length, regions)) {
       const before = slot.segments.length;
       const first = slot.segments[0];
       const result = this.#makeRoom(index, skeleton.length, regions);
-      if (result === 'release') return result;
+      if (result !== 'ok') return result;
       slot.arrange(skeleton.length, regions);
       layout = slot.layout;
       if (slot.segments.length !== before || slot.segments[0] !== first) segments = [...slot.segments];
     }
     const plan = this.#fill(index, skeleton, regions, ticket);
     this.#busy[index] = true;
-    const all = bytesOf(regions);
     const untracked = bytesOf(regions.filter(({ lent }) => !lent));
     const { trackedBytes = 0, copiedBytes = untracked, missingElsewhere = 0 } = plan ?? {};
     // Comparing saves hashing what is not tracked, and sends the next capture to the slot that lacks more of the rest.
@@ -82,6 +89,7 @@ export class Slots {
     return {
       slot: index,
       hold: this.#bothFit(slot.capacity) && isWorthComparing,
+      small: this.#count > SLOTS,
       segments,
       layout,
       plan,
@@ -95,11 +103,12 @@ export class Slots {
    * Returns memory that is to be touched, so that the first capture costs no more than later ones.
    */
   prepare(skeleton: Uint8Array, regions: readonly LiveRegion[]): SharedArrayBuffer[] {
-    for (const index of SLOTS) {
-      const slot = this.#slots[index];
+    this.#count = this.#slotsFor(skeleton.length + bytesOf(regions), regions);
+    for (let index = 0; index < this.#count; index++) {
+      const slot = this.#slot(index);
       if (this.#busy[index]) continue;
       if (!slot.fits(skeleton.length, regions)) {
-        if (this.#makeRoom(index, skeleton.length, regions) === 'release') break;
+        if (this.#makeRoom(index, skeleton.length, regions) !== 'ok') break;
         slot.arrange(skeleton.length, regions);
       }
       if (this.#tracker?.isEager) this.#fill(index, skeleton, regions, undefined);
@@ -110,16 +119,17 @@ export class Slots {
 
   /** Memory and layout of the slots as they are: for the writer thread after `prepare`. */
   describe(): { slot: number; segments: SharedArrayBuffer[]; layout: SlotLayout }[] {
-    return this.#slots.map((slot, index) => ({
+    const described = this.#slots.map((slot, index) => ({
       slot: index,
       segments: [...slot.segments],
       layout: slot.layout,
     }));
+    return described.filter(({ segments }) => segments.length > 0);
   }
 
   /** What is lent of a capture, and where in the slot it belongs. */
   lentParts(slot: number, regions: readonly LiveRegion[]): LentPart[] {
-    const placed = (this.#slots[slot] as Slot).layout.regions;
+    const placed = this.#slot(slot).layout.regions;
     return regions.flatMap(({ bytes, lent }, position) =>
       lent ? { buffer: bytes.buffer, extents: placed[position]?.extents ?? [] } : [],
     );
@@ -127,7 +137,7 @@ export class Slots {
 
   /** The memory of a slot: all of its segments. */
   segmentsOf(slot: number): readonly SharedArrayBuffer[] {
-    return (this.#slots[slot] as Slot).segments;
+    return this.#slot(slot).segments;
   }
 
   released(slot: number): void {
@@ -135,20 +145,20 @@ export class Slots {
   }
 
   /** The bytes at a place in a slot that is held; undefined where it was given back. */
-  held(slot: SlotIndex, { extents, byteLength }: CapturedPlace): CapturedRegion | undefined {
+  held(slot: number, { extents, byteLength }: CapturedPlace): CapturedRegion | undefined {
     if (!this.#busy[slot]) return undefined;
-    const segments = this.#slots[slot].segments.map((segment) => Buffer.from(segment));
+    const segments = this.#slot(slot).segments.map((segment) => Buffer.from(segment));
     return new CapturedRegion(segments, extents, byteLength);
   }
 
   /**
-   * The memory of a free slot, for other use until `released`, made larger if need be; undefined where it cannot be, or
-   * where the slot holds what spares the next capture the copying.
+   * The memory of a free slot of the first two, for other use until `released`, made larger if need be; undefined where it
+   * cannot be, or where the slot holds what spares the next capture the copying.
    */
   takeFree(byteLength: number): { slot: number; segments: readonly SharedArrayBuffer[] } | undefined {
     const index = this.#largestFree();
     if (index === undefined || this.#tracker?.holds(index)) return undefined;
-    const slot = this.#slots[index];
+    const slot = this.#slot(index);
     const missing = byteLength - slot.capacity;
     if (missing > 0) {
       if (this.capacity + missing > this.#limitNow() || !slot.grow(missing)) return undefined;
@@ -157,28 +167,41 @@ export class Slots {
     return { slot: index, segments: slot.segments };
   }
 
-  #largestFree(): SlotIndex | undefined {
+  #largestFree(): number | undefined {
     if (this.#busy[0]) return this.#busy[1] ? undefined : 1;
     if (this.#busy[1]) return 0;
-    return this.#slots[0].capacity < this.#slots[1].capacity ? 1 : 0;
+    return this.#slot(0).capacity < this.#slot(1).capacity ? 1 : 0;
   }
 
+  /** True where a state like the one that came last finds no slot. */
   get allBusy(): boolean {
-    return this.#busy[0] && this.#busy[1];
+    for (let index = 0; index < this.#count; index++) if (!this.#busy[index]) return false;
+    return true;
   }
 
   /** Bytes of shared memory held. */
   get capacity(): number {
-    return this.#slots[0].capacity + this.#slots[1].capacity;
+    return sum(this.#slots.map((slot) => slot.capacity));
+  }
+
+  #slot(index: number): Slot {
+    return this.#slots[index] as Slot;
+  }
+
+  /** What is tracked, or may be, is known of two slots only. */
+  #slotsFor(byteLength: number, regions: readonly LiveRegion[]): number {
+    const count = Math.floor(MOST_BYTES_OF_MANY / byteLength);
+    if (count <= SLOTS || this.#tracker?.concerns(regions)) return SLOTS;
+    return Math.min(count, MOST_SLOTS);
   }
 
   #fill(
-    index: SlotIndex,
+    index: number,
     skeleton: Uint8Array,
     regions: readonly LiveRegion[],
     ticket: number | undefined,
   ): CapturePlan | undefined {
-    const slot = this.#slots[index];
+    const slot = this.#slot(index);
     const plan = this.#tracker?.plan(index, slot.layout, regions, ticket);
     slot.fill(skeleton, regions, plan?.copies);
     this.captures++;
@@ -186,24 +209,29 @@ export class Slots {
     return plan;
   }
 
-  /** A free slot, preferably one whose layout is right, and of two such the one that was filled last. */
-  #freeSlot(skeletonBytes: number, regions: readonly LiveRegion[]): SlotIndex | undefined {
-    if (this.#busy[0]) return this.#busy[1] ? undefined : 1;
-    if (this.#busy[1]) return 0;
+  /**
+   * A free slot, preferably one whose layout is right, and of such the one that was filled last. Of the others the first,
+   * so that no more of them are in use, and in the processor's cache, than are needed.
+   */
+  #freeSlot(skeletonBytes: number, regions: readonly LiveRegion[]): number | undefined {
     const last = this.#last;
-    const other = otherThan(last);
-    return this.#slots[other].fits(skeletonBytes, regions) && !this.#slots[last].fits(skeletonBytes, regions)
-      ? other
-      : last;
+    let free = last < this.#count && !this.#busy[last] ? last : undefined;
+    if (free !== undefined && this.#slot(free).fits(skeletonBytes, regions)) return free;
+    for (let index = 0; index < this.#count; index++) {
+      if (this.#busy[index] || index === last) continue;
+      if (this.#slot(index).fits(skeletonBytes, regions)) return index;
+      free ??= index;
+    }
+    return free;
   }
 
-  /** Checks that a slot may grow for a state, giving up the other slot's memory if need be. */
-  #makeRoom(index: SlotIndex, skeletonBytes: number, regions: readonly LiveRegion[]): 'ok' | 'release' {
-    const slot = this.#slots[index];
-    const other = this.#slots[otherThan(index)];
+  /** Checks that a slot may grow for a state, giving up the other slots' memory if need be. */
+  #makeRoom(index: number, skeletonBytes: number, regions: readonly LiveRegion[]): 'ok' | 'busy' | 'release' {
+    const slot = this.#slot(index);
     const growth = slot.growthFor(skeletonBytes, regions);
     const limit = this.#limitNow();
     if (this.capacity + growth <= limit) return 'ok';
+    if (index >= SLOTS) return 'busy';
     const alone = slot.capacity + growth;
     if (alone > limit) {
       throw new SnapError(
@@ -211,9 +239,11 @@ export class Slots {
         `the state takes ${formatBytes(alone)} and memoryLimit leaves ${formatBytes(limit)}; raise memoryLimit or make the state smaller`,
       );
     }
-    if (this.#busy[otherThan(index)]) return 'release';
-    other.clear();
-    return 'ok';
+    for (const [other, { capacity }] of this.#slots.entries()) {
+      if (other !== index && !this.#busy[other] && capacity > 0) this.#slot(other).clear();
+      if (this.capacity + growth <= limit) return 'ok';
+    }
+    return 'release';
   }
 
   #bothFit(capacity: number): boolean {
@@ -226,9 +256,7 @@ export class Slots {
 }
 
 function bytesOf(regions: readonly LiveRegion[]): number {
-  return sum(regions.map(({ bytes }) => bytes.length));
-}
-
-function otherThan(index: SlotIndex): SlotIndex {
-  return index === 0 ? 1 : 0;
+  let total = 0;
+  for (const { bytes } of regions) total += bytes.length;
+  return total;
 }

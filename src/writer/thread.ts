@@ -6,21 +6,24 @@
  * but a close.
  */
 
-import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type MessagePort, workerData } from 'node:worker_threads';
 import type { Manifest } from '../format/manifest.js';
 import type { Io } from '../io/io.js';
 import { lowerThreadPriority, sharedMilliseconds } from '../io/machine.js';
 import { realIo } from '../io/real.js';
 import { type OpenProgress, Store } from '../store/store.js';
+import { Attention } from './attention.js';
 import { Background, jobs, TELL_MS } from './background.js';
 import { Beside } from './beside.js';
 import { Client } from './client.js';
 import { infoOf } from './finding.js';
 import type { GcReport } from './gc-job.js';
 import { Keeper } from './keeper.js';
+import { type Bell, Inbox, Outbox } from './lane.js';
 import { copyLent } from './lent.js';
 import { toPlainError } from './plain-error.js';
 import { type FromWriter, type SaveJob, type ToWriter, Word } from './protocol.js';
+import { fromWriterRecords, toWriterRecords } from './records.js';
 import { requests } from './requests.js';
 import { releaseBase, type SaverHooks, save } from './saver.js';
 import { upToDate } from './up-to-date.js';
@@ -28,6 +31,7 @@ import { upToDate } from './up-to-date.js';
 /** What the owner starts the thread with. */
 export interface ThreadData {
   port: MessagePort;
+  lanes: { toWriter: SharedArrayBuffer; fromWriter: SharedArrayBuffer };
   /** The shared words. */
   words: Int32Array;
   directory: string;
@@ -63,7 +67,6 @@ const GROUP_MS = 10;
 const LAST_GC_SECONDS = 2;
 /** How long encoding goes on before others are let in. */
 const SLICE_MS = 10;
-
 interface Encoded {
   client: Client;
   job: SaveJob;
@@ -74,7 +77,7 @@ interface Encoded {
 /** What is handled in its turn. */
 type Queued = Exclude<ToWriter, { type: 'lent' }>;
 
-const { port, words, internals, served = true, ...options } = workerData as ThreadData;
+const { port, lanes, words, internals, served = true, ...options } = workerData as ThreadData;
 const CLOSED = 1;
 const DIED = 2;
 
@@ -87,24 +90,36 @@ let timings: { id: Manifest['id']; durableMs: number }[] = [];
 let running = false;
 /** When the event loop, through which the socket is heard, last turned. */
 let turnedAt = 0;
+const outbox = new Outbox(lanes.fromWriter, port, fromWriterRecords);
+const inbox = new Inbox(lanes.toWriter, port, toWriterRecords, (message, isRecord) => {
+  if (isRecord) attention.recordCame();
+  if (message.type !== 'bell') accept(message);
+});
+
+/** Does what has come, once the store is open. */
+let work = (): void => {};
+
+const attention = new Attention(inbox, {
+  now: () => performance.now(),
+  later: (look, ms) => setTimeout(look, ms),
+  work: () => work(),
+});
 
 const beside = new Beside(words, {
   post,
   runs: () => [...new Set([...clients.values()].flatMap(({ id, run }) => (id > 0 ? run : [])))],
   waiting() {
-    drain();
+    inbox.drain();
     return [...writing, ...queue.filter((message) => message.type === 'save')].map(({ job }) => job);
   },
 });
 
 function post(message: FromWriter, transfer: ArrayBuffer[] = []): void {
-  if (beside.takes(message)) return;
-  Atomics.add(words, Word.posted, 1);
-  port.postMessage(message, transfer);
+  if (!beside.takes(message)) outbox.post(message, transfer);
 }
 
 const hooks: SaverHooks = {
-  released: (client, slot) => post({ type: 'released', client: client.id, slot }),
+  released: (client, slot) => outbox.put({ type: 'released', client: client.id, slot }),
   breathe() {
     if (performance.now() - turnedAt < SLICE_MS) return undefined;
     return new Promise((resolve) => {
@@ -159,15 +174,6 @@ function notKept(client: number, error: unknown): void {
   });
 }
 
-/** Takes what has arrived without waiting for the event loop. */
-function drain(): void {
-  for (;;) {
-    const received = receiveMessageOnPort(port);
-    if (!received) return;
-    accept(received.message as ToWriter);
-  }
-}
-
 /** Puts a message in the queue. What is lent does not wait there: whoever lent it may be waiting. */
 function accept(message: ToWriter): void {
   if (message.type !== 'lent') {
@@ -186,7 +192,8 @@ async function run(store: Store): Promise<void> {
   if (running) return;
   running = true;
   turnedAt = performance.now();
-  for (drain(); queue.length > 0 || !background.isIdle; drain()) {
+  attention.work();
+  for (inbox.drain(); queue.length > 0 || !background.isIdle; inbox.drain()) {
     // A loop that saves all the time would leave no turn for the socket.
     const pause = hooks.breathe();
     if (pause) await pause;
@@ -201,15 +208,16 @@ async function run(store: Store): Promise<void> {
     else configure(message);
   }
   running = false;
+  attention.rest();
 }
 
 type Configuration = Exclude<Queued, { type: 'save' | 'request' | 'stop' | 'close' }>;
 
 function configure(message: Configuration): void {
   if (message.type === 'attach') {
-    const { client: id, run: name, keep: policy } = message;
+    const { client: id, run: name, keep: policy, program } = message;
     const keeper = policy && new Keeper(policy, name, performance.now(), internals.keepPauseMs);
-    clients.set(id, new Client(id, name, keeper));
+    clients.set(id, new Client(id, name, program, keeper));
     return;
   }
   const client = clientOf(message.client);
@@ -263,9 +271,10 @@ async function saveGroup(store: Store, first: SaveMessage): Promise<void> {
     timings.push({ id: manifest.id, durableMs });
     const summary = store.byId(manifest.id);
     if (!summary) throw new Error('holdfast: internal invariant broken: a committed snapshot is not indexed');
-    const info = { ...infoOf(summary, manifest, job.tags), durableMs };
-    beside.saved(job, info);
-    post({ type: 'durable', client: client.id, ticket: job.ticket, info, shares });
+    beside.saved(job, { ...infoOf(summary, manifest, job.tags), durableMs });
+    const { parent, createdAt, logicalBytes, changedBytes, storedBytes } = manifest;
+    const written = { parent, createdAt, logicalBytes, changedBytes, storedBytes, durableMs };
+    outbox.put({ type: 'durable', client: client.id, ticket: job.ticket, written, shares });
     client.keeper?.saved();
   }
   keep(store);
@@ -274,7 +283,7 @@ async function saveGroup(store: Store, first: SaveMessage): Promise<void> {
 /** The save that is next in the queue, if the open commit may take it in. */
 function nextSave(began: number): SaveMessage | undefined {
   if (performance.now() - began > GROUP_MS) return undefined;
-  drain();
+  inbox.drain();
   while (queue[0] && (queue[0].type === 'segments' || queue[0].type === 'layout')) {
     configure(queue.shift() as Configuration);
   }
@@ -390,11 +399,16 @@ async function main(): Promise<void> {
     return;
   }
   post({ type: 'opened' });
+  work = () => void run(store);
   const receive = (message: ToWriter) => {
     accept(message);
-    void run(store);
+    work();
   };
-  port.on('message', receive);
+  port.on('message', (message: ToWriter | Bell) => {
+    inbox.arrived(message);
+    work();
+  });
+  attention.rest();
   if (!store.readOnly && served) await beside.open(store, receive);
 }
 

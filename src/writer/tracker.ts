@@ -18,7 +18,6 @@ import { DirtyPages, type PageSpan } from '../io/dirty-pages.js';
 import type { SlotLayout } from './protocol.js';
 import { bytesIn, chunksIn, NOTHING, type Ranges, union } from './ranges.js';
 import type { LiveRegion } from './slot.js';
-import type { SlotIndex } from './slots.js';
 
 /** `track` begins by tracking, `auto` by copying. */
 export type Tracking = 'auto' | 'track';
@@ -98,7 +97,7 @@ export class Tracker {
   readonly #tracked = new Set<Candidate>();
   /** Buffers that were collected leave their mappings to others. */
   readonly #collected = new FinalizationRegistry<Candidate>((candidate) => this.#stop(candidate));
-  /** What each slot holds, by position, as long as its layout stays. */
+  /** What each of the first two slots holds, by position, as long as its layout stays; others hold nothing tracked. */
   readonly #held: { layout: SlotLayout | undefined; regions: (Candidate | undefined)[] }[] = [
     { layout: undefined, regions: [] },
     { layout: undefined, regions: [] },
@@ -124,7 +123,7 @@ export class Tracker {
    * number of the save that it is for; undefined where it only makes ready.
    */
   plan(
-    slot: SlotIndex,
+    slot: number,
     layout: SlotLayout,
     regions: readonly LiveRegion[],
     ticket: number | undefined,
@@ -132,8 +131,7 @@ export class Tracker {
     if (this.#pages === null) return undefined;
     this.#captures++;
     if (ticket !== undefined) this.#saves++;
-    if (this.#tracked.size === 0 && regions.every(({ bytes }) => bytes.length < this.#smallest))
-      return undefined;
+    if (!this.concerns(regions) && (this.#tracked.size === 0 || slot >= this.#held.length)) return undefined;
     if (this.#held[slot]?.layout !== layout) this.#held[slot] = { layout, regions: [] };
     const candidates = regions.map((region) => this.#candidateFor(region));
     this.#startThose(candidates, regions);
@@ -169,8 +167,13 @@ export class Tracker {
     for (const older of this.#measuring.keys()) if (older <= ticket) this.#measuring.delete(older);
   }
 
+  /** True where one of these regions is, or may come to be, tracked. */
+  concerns(regions: readonly LiveRegion[]): boolean {
+    return this.#pages !== null && regions.some(({ bytes }) => bytes.length >= this.#smallest);
+  }
+
   /** True where a slot holds a region of which a capture would copy only what was written. */
-  holds(slot: SlotIndex): boolean {
+  holds(slot: number): boolean {
     return this.#held[slot]?.regions.some((candidate) => candidate?.span !== undefined) ?? false;
   }
 
@@ -261,7 +264,7 @@ export class Tracker {
 
   #planRegion(
     plan: CapturePlan,
-    slot: SlotIndex,
+    slot: number,
     position: number,
     { path, kind, bytes, lent }: LiveRegion,
     candidate: Candidate | undefined,

@@ -166,7 +166,8 @@ test('where nothing differs nothing is read', async (t) => {
 
 test('a slot into which something else came is not what the last capture was', async (t) => {
   await using snap = await Snap.open(storePath(t));
-  const state = { u: field(100_000) };
+  // Large enough to have two slots, and no more.
+  const state = { u: field(500_000) };
   const { id } = await snap.save(state, { durable: true });
   const saved = structuredClone(state);
   state.u.fill(1, 0, 10);

@@ -16,6 +16,7 @@ import { random } from './list/random.js';
 import { recovery } from './list/recovery.js';
 import { restoring } from './list/restoring.js';
 import { saving } from './list/saving.js';
+import { smallSaves } from './list/small-saves.js';
 import { tracking } from './list/tracking.js';
 import { trees } from './list/trees.js';
 import { verifying } from './list/verifying.js';
@@ -31,6 +32,7 @@ export const mutants: readonly Mutant[] = [
   ...recovery,
   ...trees,
   ...saving,
+  ...smallSaves,
   ...tracking,
   ...moving,
   ...lending,

@@ -104,8 +104,8 @@ test('a client is attached, asks, is answered and detached, with a run of its ow
   const client = await RawClient.greeted(serving.server.path, STORE, 'heat');
   const other = await RawClient.greeted(serving.server.path, STORE, 'fine');
   assert.deepEqual(serving.taken.splice(0), [
-    { type: 'attach', client: -1, run: 'heat', keep: undefined },
-    { type: 'attach', client: -2, run: 'fine', keep: undefined },
+    { type: 'attach', client: -1, run: 'heat', keep: undefined, program: undefined },
+    { type: 'attach', client: -2, run: 'fine', keep: undefined, program: undefined },
   ]);
   client.request(7, 'tag', 'best', 'latest');
   await until(() => serving.taken.length > 0);

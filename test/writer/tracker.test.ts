@@ -5,7 +5,6 @@ import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { SlotLayout } from '../../src/writer/protocol.js';
 import type { LiveRegion } from '../../src/writer/slot.js';
-import type { SlotIndex } from '../../src/writer/slots.js';
 import { type CapturePlan, Tracker, type Tracking } from '../../src/writer/tracker.js';
 import { FAKE_PAGE, FakePages } from '../support/fake-pages.js';
 
@@ -30,7 +29,7 @@ class Captures {
   save(
     buffers: readonly Uint8Array[],
     share?: number,
-    slot: SlotIndex = 0,
+    slot = 0,
     pathOf = (index: number) => `r${index}`,
   ): CapturePlan {
     const regions = buffers.map(

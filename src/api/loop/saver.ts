@@ -23,7 +23,7 @@ export interface Capture<S extends object> {
   step: number;
   names: readonly SnapshotNames[];
   loop: LoopMeta;
-  /** Where both slots are taken and the Snap is to skip saves then. */
+  /** Where all slots are taken and the Snap is to skip saves then. */
   mayBeSkipped: boolean;
   /** The loop ends with this one: it has to succeed. */
   isLast: boolean;

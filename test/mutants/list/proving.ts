@@ -34,8 +34,8 @@ export const proving: readonly Mutant[] = [
     name: 'proof-collects',
     breaks: 'no retention policy removes what is to be compared',
     file: 'api/snap.ts',
-    find: 'owner.attach(options.run, proving ? undefined : options.keep, {',
-    replace: 'owner.attach(options.run, options.keep, {',
+    find: 'proving ? undefined : options.keep,',
+    replace: 'options.keep,',
     tests: [PROVE],
   },
   {

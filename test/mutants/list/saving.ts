@@ -63,7 +63,7 @@ export const saving: readonly Mutant[] = [
   },
   {
     name: 'slot-lost-after-restore',
-    breaks: 'after restoring another snapshot both slots are of use',
+    breaks: 'after restoring another snapshot all slots are of use',
     file: 'writer/thread.ts',
     find: `releaseBase(client, hooks);
     client.durableLineage = snapshot;`,
