@@ -65,6 +65,11 @@ const collected = channel('holdfast:gc');
 const looped = channel('holdfast:loop');
 const warned = channel('holdfast:warning');
 
+/** True where somebody would hear of saves. */
+export function isHeard(): boolean {
+  return captured.hasSubscribers || durable.hasSubscribers || failed.hasSubscribers;
+}
+
 export function publishCaptured(message: () => CapturedMessage): void {
   if (captured.hasSubscribers) captured.publish(message());
 }

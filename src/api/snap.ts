@@ -36,7 +36,14 @@ import { SaveQueue } from '../writer/save-queue.js';
 import { type Capture, Slots } from '../writer/slots.js';
 import { Tracker } from '../writer/tracker.js';
 import type { VerifyReport } from '../writer/verify-job.js';
-import { publishCaptured, publishDurable, publishError, publishGc, publishWarning } from './channels.js';
+import {
+  isHeard,
+  publishCaptured,
+  publishDurable,
+  publishError,
+  publishGc,
+  publishWarning,
+} from './channels.js';
 import type { CopyOptions } from './copy.js';
 import { checkDiff, completeDiff, type Diff, type DiffOptions } from './diff.js';
 import { Loan, markLent } from './lending.js';
@@ -76,6 +83,9 @@ const TURN_MS = 10;
 const ID_BATCH = 64;
 /** How many snapshots `resume` tries before it gives up. */
 const RESUME_CANDIDATES = 1000;
+
+/** True once the path of a save was gone through for the compiler. */
+let hasRehearsed = false;
 
 /** Asks the owner for what the command needs and the public face does not show. */
 export let requestOf: (snap: Snap, method: string, args: unknown[]) => Promise<unknown>;
@@ -260,9 +270,27 @@ export class Snap {
     this.#queue = new SaveQueue(owner, this.#client, this.#slots);
   }
 
-  /** Sizes and touches the slots for a state like this one, so that the first save costs what later ones do. */
+  /**
+   * Sizes and touches the slots for a state like this one, and has the code of saving compiled (the first time in a
+   * process, some tens of milliseconds), so that the first save costs what later ones do.
+   */
   async prepare(state: unknown): Promise<void> {
     await this.#prepare(state, false);
+    await this.#rehearse();
+  }
+
+  /** Once in a process, and not where somebody listens, who would hear of saves that are none. */
+  async #rehearse(): Promise<void> {
+    if (hasRehearsed || isHeard()) return;
+    hasRehearsed = true;
+    const [{ Stage }, { rehearse }] = await Promise.all([
+      import('../writer/stage.js'),
+      import('./rehearsal.js'),
+    ]);
+    const options: CheckedOpen = { ...this.#options, capture: 'copy', memoryLimit: undefined };
+    const snap = new Snap(this.directory, options, new Stage(), this.#registry, undefined);
+    await rehearse((state, how) => snap.save(state, how));
+    await snap.close();
   }
 
   /** Sizes the slots at once; resolves when they were touched. `idle`: the process need not wait for that. */

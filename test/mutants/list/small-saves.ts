@@ -110,6 +110,14 @@ export const smallSaves: readonly Mutant[] = [
     tests: ['writer/slots'],
   },
   {
+    name: 'rehearsal-with-an-audience',
+    breaks: 'nobody hears of saves that are none',
+    file: 'api/snap.ts',
+    find: 'if (hasRehearsed || isHeard()) return;',
+    replace: 'if (hasRehearsed) return;',
+    tests: ['api/prepare'],
+  },
+  {
     name: 'ticket-tells-another-parent',
     breaks: 'a ticket tells what the store does',
     file: 'writer/records.ts',
