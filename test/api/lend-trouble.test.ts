@@ -52,7 +52,8 @@ for (const onBusy of BUSY) {
 test('a save that is given up while it waits for a slot has lent nothing', async (t) => {
   await using snap = await Snap.open(storePath(t));
   const noise = Float64Array.from({ length: 2_000_000 }, () => Math.random());
-  const saves = [1, 2, 3].map((n) => snap.save({ n, noise: noise.map((value) => value + n) }));
+  const states = [1, 2, 3].map((n) => ({ n, noise: noise.map((value) => value + n) }));
+  const saves = states.map((large) => snap.save(large));
   const controller = new AbortController();
   const state = { n: 0, u: field(LENGTH) };
   const waiting = snap.save(state, { lend: true, signal: controller.signal });

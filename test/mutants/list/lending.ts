@@ -154,8 +154,8 @@ export const lending: readonly Mutant[] = [
     name: 'given-back-and-not-taken',
     breaks: 'what a thread gave back before it died is there',
     file: 'writer/owner.ts',
-    find: 'this.#takeWhatIsBack();',
-    replace: 'if (this.#opening) this.#takeWhatIsBack();',
+    find: 'this.#inbox.drain();\n    const reason',
+    replace: 'if (this.#opening) this.#inbox.drain();\n    const reason',
     tests: [TROUBLE],
   },
   {
