@@ -5,13 +5,15 @@ import { numberFilter, takesBase } from '../format/number-filters.js';
 import { Filter } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
 import type { Io } from '../io/io.js';
-import { checkInPlace, writeDescriptor } from './folder.js';
+import { checkInPlace, findStore, writeDescriptor } from './folder.js';
 import type { Layout } from './layout.js';
 
 export class Features {
   descriptor: Descriptor;
   readonly #io: Io;
   readonly #layout: Layout;
+  /** The last writing failed so late that the old descriptor or the new one may be on the disk. */
+  #isUncertain = false;
 
   constructor(io: Io, layout: Layout, descriptor: Descriptor) {
     this.#io = io;
@@ -25,15 +27,34 @@ export class Features {
     if (takesBase(filter) && filter !== Filter.patch) this.#add('base');
   }
 
+  /** Before anything relies on the descriptor: writes it again where that failed. */
+  settle(): void {
+    if (this.#isUncertain) this.#write(this.descriptor);
+  }
+
   #add(feature: Feature): void {
-    if (hasFeature(this.descriptor, feature)) return;
+    if (!hasFeature(this.descriptor, feature)) this.#write(withFeature(this.descriptor, feature));
+  }
+
+  #write(descriptor: Descriptor): void {
     checkInPlace(this.#io, this.#layout, this.descriptor.uuid);
-    const descriptor = withFeature(this.descriptor, feature);
     try {
       writeDescriptor(this.#io, this.#layout, descriptor);
     } catch (error) {
+      this.#isUncertain ||= !this.#stands();
       throw toSnapError(error, `writing ${this.#layout.descriptor}`);
     }
+    this.#isUncertain = false;
     this.descriptor = descriptor;
+  }
+
+  /** The descriptor is on the disk as it was: nothing took its place. */
+  #stands(): boolean {
+    try {
+      const found = findStore(this.#io, this.#layout);
+      return JSON.stringify(found?.features) === JSON.stringify(this.descriptor.features);
+    } catch {
+      return false;
+    }
   }
 }

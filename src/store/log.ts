@@ -186,6 +186,7 @@ export class Log {
   begin(): void {
     const { readOnly, layout } = this.#context;
     invariant(!readOnly, 'writing to a store opened for reading');
+    this.#context.features.settle();
     if (this.#chain.sequence > HIGHEST_SEQUENCE) {
       throw new SnapError(
         'SNAP_CORRUPT',

@@ -16,7 +16,7 @@ test('a crash at every operation of generated programs', async (t) => {
         chunkBytes: shape === DEEP ? 16 : random.pick([32, 64, 128]),
         packBytes: random.pick([1500, 4000, 12_000]),
         stagingBytes: random.pick([500, 2000, 8000]),
-        compression: random.chance(0.2) && { level: 1 },
+        compression: random.chance(0.6) && { level: 1 },
       };
       const points = await crashPointsOf({ seed, ...options }, generateProgram(random, random.between(1, 5)));
       // A large state has a thousand writes; a share of them is as good.

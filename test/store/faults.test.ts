@@ -43,7 +43,7 @@ const PROGRAM: Action[] = [
   { do: 'tag', name: 'good/one', pick: 0.9 },
 ];
 
-const OPTIONS = { packBytes: 1200, stagingBytes: 600, chunkBytes: 64, compression: false } as const;
+const OPTIONS = { packBytes: 1200, stagingBytes: 600, chunkBytes: 64, compression: { level: 1 } } as const;
 
 /** A program under a fault, then the same store without it, then a crash. Says whether the fault struck. */
 async function endure(faults: Fault[], before: Partial<SessionOptions>, seed: number): Promise<boolean> {

@@ -10,7 +10,7 @@ import { type Action, RUNS } from '../support/program.js';
 import { Session } from '../support/session.js';
 import { diskAfter } from '../support/simulated-disk.js';
 
-const OPTIONS = { packBytes: 2500, stagingBytes: 400, chunkBytes: 64, compression: false } as const;
+const OPTIONS = { packBytes: 2500, stagingBytes: 400, chunkBytes: 64, compression: { level: 1 } } as const;
 
 /** The store under test: another process after every crash. */
 interface Real {

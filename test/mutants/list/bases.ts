@@ -73,6 +73,14 @@ export const bases: readonly Mutant[] = [
     tests: ['store/features'],
   },
   {
+    name: 'uncertain-descriptor-relied-on',
+    breaks: 'what is acknowledged relies on a descriptor that is durable',
+    file: 'store/log.ts',
+    find: 'this.#context.features.settle();',
+    replace: '',
+    tests: ['store/features', 'store/faults'],
+  },
+  {
     name: 'damaged-base-written-as-a-difference',
     breaks: 'what was found damaged may be a base, and is written alone',
     file: 'store/content.ts',
