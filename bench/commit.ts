@@ -105,7 +105,7 @@ await runBench('commit', 'small states saved often', async ({ folder, samples, r
     ],
     rows,
     'append: a plain write of as many bytes as the save stored, and fdatasync, every fifth save, in the same folder',
-    `memory: resident set beyond that of this process with an idle open Snap (${formatBytes(idleBytes)}); the slots, 0.2 MB, are in it`,
+    `memory: resident set beyond that of this process with an idle open Snap (${formatBytes(idleBytes)}); the slots, up to 4 MiB, are in it`,
     OTHERS_NOTE,
   );
   report.section(

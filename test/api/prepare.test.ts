@@ -10,6 +10,32 @@ import type { Store } from '../../src/store/store.js';
 import { touchJob } from '../../src/writer/touch-job.js';
 import { collect, storePath } from './support.js';
 
+/** The first of this process: later ones would not rehearse anyway. */
+test('what is rehearsed for the compiler reaches no store, no listener and nothing of the caller', async (t) => {
+  const heard: unknown[] = [];
+  const listener = (message: unknown) => void heard.push(message);
+  const channels = ['holdfast:save:captured', 'holdfast:save:durable', 'holdfast:save:error'];
+  for (const listens of [true, false]) {
+    await using snap = await Snap.open(storePath(t));
+    let asked = 0;
+    const state = {
+      u: new Float64Array(100),
+      get time() {
+        return ++asked;
+      },
+    };
+    if (listens) for (const channel of channels) subscribe(channel, listener);
+    await snap.prepare(state);
+    for (const channel of channels) unsubscribe(channel, listener);
+    assert.equal(asked, 1);
+    await snap.flush();
+    assert.deepEqual(await collect(snap.list()), []);
+    const { skipped, durable } = await snap.save({ n: 1 });
+    assert.deepEqual([skipped, (await durable).parent], [false, undefined]);
+  }
+  assert.deepEqual(heard, []);
+});
+
 test('touching changes no byte, and ends when it is told to', async () => {
   const segments = [new SharedArrayBuffer(3 * MiB + 4), new SharedArrayBuffer(65_536)];
   const filled = segments.map((segment) => new Uint8Array(segment).fill(0xa5));
@@ -49,29 +75,4 @@ test('a save that comes while slots are touched is whole', async (t) => {
     await snap.save(restored);
   }
   assert.deepEqual(await snap.restore(), restored);
-});
-
-test('what is rehearsed for the compiler reaches no store, no listener and nothing of the caller', async (t) => {
-  const heard: unknown[] = [];
-  const listener = (message: unknown) => void heard.push(message);
-  const channels = ['holdfast:save:captured', 'holdfast:save:durable', 'holdfast:save:error'];
-  for (const listens of [true, false]) {
-    await using snap = await Snap.open(storePath(t));
-    let asked = 0;
-    const state = {
-      u: new Float64Array(100),
-      get time() {
-        return ++asked;
-      },
-    };
-    if (listens) for (const channel of channels) subscribe(channel, listener);
-    await snap.prepare(state);
-    for (const channel of channels) unsubscribe(channel, listener);
-    assert.equal(asked, 1);
-    await snap.flush();
-    assert.deepEqual(await collect(snap.list()), []);
-    const { skipped, durable } = await snap.save({ n: 1 });
-    assert.deepEqual([skipped, (await durable).parent], [false, undefined]);
-  }
-  assert.deepEqual(heard, []);
 });
