@@ -101,6 +101,8 @@ export class Owner implements Access {
   #closing: Promise<void> | undefined;
   #closed: { resolve(): void; reject(error: Error): void } | undefined;
   #broken: SnapError | undefined;
+  /** The writer thread ended; what it left is being taken. */
+  #isDead = false;
   /** Snaps that were promised this owner and have not registered yet: it is not closed before they have. */
   #expected = 0;
   #lastClient = 0;
@@ -272,7 +274,8 @@ export class Owner implements Access {
         this.#opening?.reject(fromPlainError(message.error));
         return;
       case 'released':
-        this.#clients.get(message.client)?.released(message.slot);
+        // Into a slot of a thread that died nothing is captured any more, and nothing lent.
+        if (!this.#isDead) this.#clients.get(message.client)?.released(message.slot);
         return;
       case 'returned':
         this.#clients.get(message.client)?.returned(message.ticket, message.buffers);
@@ -356,6 +359,7 @@ export class Owner implements Access {
 
   #break(cause: unknown): void {
     if (this.#broken || Atomics.load(this.#words, Word.closed) === 1) return;
+    this.#isDead = true;
     // What it told, and gave back, before it died counts.
     this.#inbox.drain();
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -206,6 +206,25 @@ test('what the writer thread gave back before it died is there', async (t) => {
   await snap.close();
 });
 
+test('a save that waits for a slot when the writer thread dies lends it nothing any more', async (t) => {
+  const path = storePath(t);
+  const threads = threadsOf(t);
+  // One slot only, which is given back before the sync.
+  const snap = await Snap.open(path, { ...faulty(), memoryLimit: 300_000 });
+  setFault(path, { call: 'sync', code: 'STALL', times: 1 });
+  const first = snap.save({ n: 0, u: field(LENGTH) });
+  const state = { n: 1, u: field(LENGTH) };
+  const waiting = snap.save(state, { lend: true });
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  while (!faultsAreOver(path)) Atomics.wait(never, 0, 0, 5);
+  threads[0]?.emit('error', new Error('made up by a test'));
+  void threads[0]?.terminate();
+  await assert.rejects(first, { code: 'SNAP_BROKEN' });
+  await assert.rejects(waiting, { code: 'SNAP_BROKEN' });
+  assert.deepEqual(state, { n: 1, u: field(LENGTH) });
+  await snap.close();
+});
+
 /** Writes a number all over shared memory as soon as it is told to, and says when it is done. */
 const WRITER = `
 const { parentPort, workerData } = require('node:worker_threads');

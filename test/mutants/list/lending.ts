@@ -151,6 +151,15 @@ export const lending: readonly Mutant[] = [
     tests: [LEND],
   },
   {
+    name: 'lent-to-the-dead',
+    breaks: 'what a thread that died told before lends it nothing more',
+    file: 'writer/owner.ts',
+    find: 'if (!this.#isDead) this.#clients.get(message.client)?.released(message.slot);',
+    replace:
+      'if (!this.#isDead || this.#clients.size > 0) this.#clients.get(message.client)?.released(message.slot);',
+    tests: [TROUBLE],
+  },
+  {
     name: 'given-back-and-not-taken',
     breaks: 'what a thread gave back before it died is there',
     file: 'writer/owner.ts',
