@@ -22,7 +22,7 @@ export interface Access {
   // ---- for saving --------------------------------------------------------------------------------
 
   send(message: ToWriter, transfer?: ArrayBuffer[]): void;
-  /** Sends what is seen within a millisecond or two, and costs less for it. */
+  /** Sends what is seen within a few milliseconds, and costs less for it. */
   sendSoon(message: ToWriter): void;
   /** Somebody waits for what was sent: has it seen at once. */
   hurry(): void;

@@ -2,7 +2,7 @@
  * When the writer thread looks for records by itself, and when it sleeps and has to be woken.
  *
  * To wake it costs the caller some 15 us, as much as all else that a save of a small state costs. So while such saves
- * keep coming, the thread naps between them: once in a millisecond it looks whether one has come, which takes one to three
+ * keep coming, the thread naps between them: every other millisecond it looks whether one has come, which takes two to four
  * percent of a core. What has to be seen sooner comes with a message, which ends a nap.
  *
  * Invariant: a record that nobody would look for rings. Whoever falls asleep asks for the bell first, then looks once
@@ -13,7 +13,7 @@ import type { Inbox } from './lane.js';
 
 /** A nap follows where the last record came not longer ago than this. */
 const ATTENTIVE_MS = 20;
-const NAP_MS = 1;
+const NAP_MS = 2;
 
 export interface AttentionHooks {
   now(): number;
