@@ -19,6 +19,7 @@ import { define } from './objects.js';
 import { stateAt } from './paths.js';
 import type { RegionSource } from './region-sources.js';
 import type { ClassRegistry } from './registry.js';
+import { corrupt } from './source.js';
 import * as tag from './tags.js';
 
 const mapSet = Map.prototype.set;
@@ -148,7 +149,14 @@ export class Builder {
   #fillExtras(node: GraphNode): void {
     const { extraKeys = NO_KEYS, extraValues = [] } = node.detail ?? {};
     for (let i = 0; i < extraKeys.length; i++) {
-      define(node.made as object, extraKeys[i] as string, this.resolve(extraValues[i]), true);
+      const key = extraKeys[i] as string;
+      const value = this.resolve(extraValues[i]);
+      try {
+        define(node.made as object, key, value, true);
+      } catch {
+        // Only damage makes it so: an index of a typed array, the length of an array.
+        throw corrupt(`a further property ${JSON.stringify(key)} on what cannot have it`);
+      }
     }
   }
 

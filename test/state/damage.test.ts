@@ -88,6 +88,17 @@ test('every single bit of a skeleton, flipped', { timeout: 240_000 }, () => {
   }
 });
 
+test('a further property that nothing of its kind can have is damage', () => {
+  for (const [value, name] of [
+    [new Uint8Array(3), '9'],
+    [new BigInt64Array(3), '0'],
+  ] as const) {
+    const { skeleton } = save(Object.assign(value, { q: 1 }));
+    skeleton[skeleton.lastIndexOf('q'.charCodeAt(0))] = name.charCodeAt(0);
+    assert.equal(survive(skeleton), 'SNAP_CORRUPT');
+  }
+});
+
 /** A skeleton around a body, with a region table that says so. */
 function skeletonOf(...body: (number | string)[]): Uint8Array {
   return skeletonAround(body.flatMap((part) => (typeof part === 'number' ? [part] : [...Buffer.from(part)])));
