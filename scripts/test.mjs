@@ -2,6 +2,7 @@
 // globs, so the files are named one by one. Arguments filter by substring: `node scripts/test.mjs store`.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 const filters = process.argv.slice(2);
@@ -17,6 +18,8 @@ if (files.length === 0) {
 }
 // Against hangs only: a soak takes as long as it was asked to.
 const timeout = 300_000 * Math.max(1, Number(process.env.HOLDFAST_SOAK ?? 1));
-const args = ['--expose-gc', '--test', `--test-timeout=${timeout}`, '--test-concurrency=2', ...files];
+// One more than there are processors: much of the time a test waits for disks and for other processes.
+const lanes = `--test-concurrency=${availableParallelism() + 1}`;
+const args = ['--expose-gc', '--test', `--test-timeout=${timeout}`, lanes, ...files];
 const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
 process.exit(status ?? 1);

@@ -184,6 +184,12 @@ const TABLES = [
     columns: ['memcpy', 'stall', 'durable'],
   },
   {
+    bench: 'lend',
+    title: 'What a save that lends holds the loop for, and when the buffers are back',
+    label: ({ lent, kind }) => `${lent}, ${kind}`,
+    columns: ['memcpy', 'stall p50', 'released'],
+  },
+  {
     bench: 'scattered',
     title: 'One number changed in every hundredth page of a heap',
     label: ({ heap }) => heap,

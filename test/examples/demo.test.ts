@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { explainedBytes, type Findings, type Life, verdictOn } from '../../examples/demo/account.js';
 import { differences, fingerprint } from '../../examples/demo/compare.js';
 import { createPlate, createSolver, type Plate } from '../../examples/heat.js';
+import { skippedInBrief } from '../support/budget.js';
 
 const MAIN = fileURLToPath(new URL('../../examples/demo/main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-demo-test-'));
@@ -20,7 +21,7 @@ function demo(...args: string[]) {
 }
 
 describe('the demo', () => {
-  it('is killed, resumes, and ends identical', () => {
+  it('is killed, resumes, and ends identical', { skip: skippedInBrief }, () => {
     const store = join(folder, 'store');
     const { status, stdout, stderr } = demo('--short', '--seed', '7', '--store', store);
     strictEqual(status, 0, `${stdout}\n${stderr}`);
