@@ -78,7 +78,7 @@ function bars(name, title, unit, labels, values) {
   draw(name, 120 + labels.length * 34, {
     title: { text: title, left: 'center', textStyle: { fontSize: 15 } },
     grid: { left: 170, right: 90, top: 50, bottom: 40 },
-    xAxis: { type: 'log', name: unit, nameLocation: 'end' },
+    xAxis: { ...logAxis(values), name: unit, nameLocation: 'end' },
     yAxis: { type: 'category', data: labels, inverse: true },
     series: [
       {
@@ -99,12 +99,12 @@ function space({ rows, snapshots }) {
       left: 'center',
       textStyle: { fontSize: 15 },
     },
-    legend: { top: 32 },
+    legend: { top: 32, itemGap: 30 },
     grid: { left: 60, right: 24, top: 80, bottom: 60 },
     xAxis: {
       type: 'category',
       data: rows.map(({ name }) => name.replace(/ (?=f\d)/, '\n')),
-      axisLabel: { interval: 0 },
+      axisLabel: { interval: 0, fontSize: 10 },
     },
     yAxis: { type: 'value', axisLabel: { formatter: '{value} %' } },
     series: programs.map((program) => ({
@@ -122,7 +122,7 @@ function groups(name, title, unit, labels, series) {
     title: { text: title, left: 'center', textStyle: { fontSize: 15 } },
     legend: { top: 30, itemGap: 30 },
     grid: { left: 270, right: 90, top: 70, bottom: 40 },
-    xAxis: { type: 'log', name: unit, nameLocation: 'end', axisLabel: { formatter: short } },
+    xAxis: { ...logAxis(present.flatMap(({ values }) => values)), name: unit, nameLocation: 'end' },
     yAxis: {
       type: 'category',
       data: labels,
@@ -136,6 +136,12 @@ function groups(name, title, unit, labels, series) {
       label: { show: true, position: 'right', fontSize: 10, formatter: ({ value }) => short(value) },
     })),
   });
+}
+
+/** Bars begin at the power of ten below the least of them. */
+function logAxis(values) {
+  const min = 10 ** Math.floor(Math.log10(Math.min(...values.filter((value) => value > 0))));
+  return { type: 'log', min, startValue: min, axisLabel: { formatter: short } };
 }
 
 function short(value) {
