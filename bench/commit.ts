@@ -9,6 +9,7 @@
 import { join } from 'node:path';
 import { formatBytes } from '../src/base/sizes.js';
 import { Snap } from '../src/index.js';
+import { cpuMillis } from './support/costs.js';
 import { folderBytes } from './support/disk.js';
 import { Appender, SMALL_APPEND } from './support/floors.js';
 import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
@@ -46,8 +47,7 @@ await runBench('commit', 'small states saved often', async ({ folder, samples, r
     const ticket = await snap.save(heat.state, { step: heat.state.step });
     const { storedBytes } = await ticket.durable;
     durable.push(performance.now() - start);
-    const { user, system } = process.cpuUsage(cpuBefore);
-    cpu.push((user + system) / 1000);
+    cpu.push(cpuMillis(cpuBefore));
     if (save % 5 === 0) {
       append.push(appender.append(filler, storedBytes));
       small.push(appender.append(filler, SMALL_APPEND));

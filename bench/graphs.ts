@@ -9,14 +9,13 @@ import { join } from 'node:path';
 import { serialize } from 'node:v8';
 import { formatBytes } from '../src/base/sizes.js';
 import { Snap } from '../src/index.js';
+import { millisOf, REST_MS } from './support/costs.js';
 import { folderBytes } from './support/disk.js';
 import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
 import { type Report, runBench, showMillis, showPercent, showRatio, sleep } from './support/program.js';
-import { median, percentile, seededRandom, sum } from './support/samples.js';
+import { mean, median, percentile, seededRandom } from './support/samples.js';
 
 const OBJECTS = 100_000;
-/** After this the index has been written, and the process rests. */
-const REST_MS = 25;
 const WARM_UPS = 5;
 
 /** A graph, and how one of its objects changes. */
@@ -120,11 +119,10 @@ async function measure(
   const random = seededRandom(1);
   const [serializes, stalls, durables, written]: [number[], number[], number[], number[]] = [[], [], [], []];
   let serialized = 0;
-  const serializeOnce = (): number => {
-    const start = performance.now();
-    serialized = serialize(state).length;
-    return performance.now() - start;
-  };
+  const serializeOnce = (): number =>
+    millisOf(() => {
+      serialized = serialize(state).length;
+    });
   for (let sample = -WARM_UPS; sample < samples; sample++) {
     for (let changes = share * OBJECTS; changes > 0; changes--) {
       shape.change(state.objects[Math.floor(random() * OBJECTS)] as never, random());
@@ -144,7 +142,7 @@ async function measure(
     durables.push(durableMs);
     written.push(folderBytes(store) - before);
   }
-  const mean = sum(written) / written.length;
+  const writtenEach = mean(written);
   return {
     samples,
     'v8.serialize': median(serializes),
@@ -153,8 +151,8 @@ async function measure(
     'stall / v8.serialize': median(stalls) / median(serializes),
     durable: median(durables),
     serialized,
-    written: mean,
-    'written / serialized': mean / serialized,
+    written: writtenEach,
+    'written / serialized': writtenEach / serialized,
   };
 }
 

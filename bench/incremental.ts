@@ -9,27 +9,31 @@
 import { join } from 'node:path';
 import { formatBytes, KiB, MiB } from '../src/base/sizes.js';
 import { Snap } from '../src/index.js';
-import { folderBytes, kernelWrittenBytes } from './support/disk.js';
-import { Appender, changedChunks, codecMillis, compressedBytes, WarmTarget } from './support/floors.js';
+import { REST_MS, type SaveCost, saveCost } from './support/costs.js';
+import {
+  Appender,
+  type CopyAndCompare,
+  codecMillis,
+  compressedBytes,
+  copyAndCompare,
+  WarmTarget,
+} from './support/floors.js';
 import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
-import { type Report, runBench, showMillis, showPercent, showRatio, sleep } from './support/program.js';
-import { median, percentile, sum } from './support/samples.js';
+import {
+  type Report,
+  runBench,
+  showMillis,
+  showPercent,
+  showRate,
+  showRatio,
+  sleep,
+} from './support/program.js';
+import { meanOf, median, medianOf, percentile, sum } from './support/samples.js';
 import { DATA, SmoothField } from './support/states.js';
 
 const BYTES = 256 * MiB;
-/** After this the index has been written, and the process rests. */
-const REST_MS = 25;
 
-interface Sample {
-  durableMs: number;
-  cpuMs: number;
-  writtenBytes: number;
-  kernelBytes: number;
-  /** Floors. */
-  copyMs: number;
-  compareMs: number;
-  floorCpuMs: number;
-  changed: number;
+interface Sample extends SaveCost, CopyAndCompare {
   compressedBytes: number;
 }
 
@@ -72,11 +76,12 @@ await runBench(
 
     const take = async (change: (field: SmoothField) => void): Promise<Sample> => {
       change(field);
-      const floor = measureFloor(field, previous, target);
+      const floor = copyAndCompare(field.bytes, previous, target);
+      const compressed = compressedBytes(field.bytes, floor.changed);
       await sleep(REST_MS);
-      const cost = await measureSave(snap, store, field);
+      const cost = await saveCost(snap, store, field.state);
       previous.set(field.bytes);
-      return { ...floor, ...cost };
+      return { ...floor, ...cost, compressedBytes: compressed };
     };
 
     for (const { name, samples: usual, change } of PATTERNS) {
@@ -137,8 +142,8 @@ await runBench(
     const floorRate = Math.min(appendRate * ratio, codecRate);
     report.hold(6, {
       of: `${formatBytes(bytes)} to durable`,
-      floor: `min(append x compression ${perSecond(appendRate * ratio)}, codec ${perSecond(codecRate)})`,
-      figure: perSecond(durableRate),
+      floor: `min(append x compression ${showRate(appendRate * ratio)}, codec ${showRate(codecRate)})`,
+      figure: showRate(durableRate),
       ratio: showRatio(durableRate / floorRate),
       limit: 'at least 0.6 x',
       met: durableRate >= 0.6 * floorRate,
@@ -147,10 +152,10 @@ await runBench(
       'Everything changed: rate to durable',
       [
         { name: 'compression', show: showRatio },
-        { name: 'append rate', show: perSecond },
-        { name: 'append x compression', show: perSecond },
-        { name: 'codec + verify', show: perSecond },
-        { name: 'durable', show: perSecond },
+        { name: 'append rate', show: showRate },
+        { name: 'append x compression', show: showRate },
+        { name: 'codec + verify', show: showRate },
+        { name: 'durable', show: showRate },
         { name: 'share of the floor', show: showPercent },
       ],
       [
@@ -168,63 +173,19 @@ await runBench(
   },
 );
 
-function perSecond(bytesPerMilli: number): string {
-  return `${((1000 * bytesPerMilli) / 1e9).toFixed(2)} GB/s`;
-}
-
-function measureFloor(field: SmoothField, previous: Buffer, target: WarmTarget) {
-  const cpuBefore = process.cpuUsage();
-  const copyMs = target.copy(field.bytes);
-  const start = performance.now();
-  const chunks = changedChunks(field.bytes, previous);
-  const compareMs = performance.now() - start;
-  const floorCpuMs = cpuMillis(cpuBefore);
-  return {
-    copyMs,
-    compareMs,
-    floorCpuMs,
-    changed: chunks.length,
-    compressedBytes: compressedBytes(field.bytes, chunks),
-  };
-}
-
-async function measureSave(snap: Snap, store: string, field: SmoothField) {
-  const bytesBefore = folderBytes(store);
-  const kernelBefore = kernelWrittenBytes() ?? Number.NaN;
-  const cpuBefore = process.cpuUsage();
-  const start = performance.now();
-  const ticket = await snap.save(field.state);
-  await ticket.durable;
-  const durableMs = performance.now() - start;
-  await sleep(REST_MS);
-  return {
-    durableMs,
-    cpuMs: cpuMillis(cpuBefore),
-    writtenBytes: folderBytes(store) - bytesBefore,
-    kernelBytes: (kernelWrittenBytes() ?? Number.NaN) - kernelBefore,
-  };
-}
-
 function measureFullFloor(field: SmoothField, appender: Appender, storedBytes: number): FullFloor {
   const codecMs = codecMillis(field.bytes);
   const appendMs = appender.append(field.bytes, storedBytes);
   return { codecRate: field.bytes.length / codecMs, appendRate: storedBytes / appendMs };
 }
 
-function cpuMillis(since: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(since);
-  return (user + system) / 1000;
-}
-
 function rowOf(name: string, taken: readonly Sample[]) {
-  const medianOf = (pick: (sample: Sample) => number): number => median(taken.map(pick));
-  const meanOf = (pick: (sample: Sample) => number): number => sum(taken.map(pick)) / taken.length;
-  const floorMs = medianOf(({ copyMs, compareMs }) => copyMs + compareMs);
-  const floorCpuMs = medianOf((sample) => sample.floorCpuMs);
-  const durableMs = medianOf((sample) => sample.durableMs);
-  const cpuMs = medianOf((sample) => sample.cpuMs);
-  const written = meanOf((sample) => sample.writtenBytes);
-  const compressed = meanOf((sample) => sample.compressedBytes);
+  const floorMs = medianOf(taken, (sample) => sample.floorMs);
+  const floorCpuMs = medianOf(taken, (sample) => sample.floorCpuMs);
+  const durableMs = medianOf(taken, (sample) => sample.durableMs);
+  const cpuMs = medianOf(taken, (sample) => sample.cpuMs);
+  const written = meanOf(taken, (sample) => sample.writtenBytes);
+  const compressed = meanOf(taken, (sample) => sample.compressedBytes);
   return {
     changed: name,
     samples: taken.length,
@@ -238,12 +199,12 @@ function rowOf(name: string, taken: readonly Sample[]) {
     'cpu floor': floorCpuMs,
     cpu: cpuMs,
     'cpu ratio': cpuMs / floorCpuMs,
-    'changed chunks': Math.round(meanOf((sample) => sample.changed)),
+    'changed chunks': Math.round(meanOf(taken, (sample) => sample.changed.length)),
     compressed: Math.round(compressed),
     written,
     'beyond compressed': written - compressed,
     'written / compressed': compressed === 0 ? undefined : written / compressed,
-    'kernel wrote': meanOf((sample) => sample.kernelBytes),
+    'kernel wrote': meanOf(taken, (sample) => sample.kernelBytes),
   };
 }
 

@@ -12,13 +12,13 @@ import { type SaveTicket, Snap } from '../src/index.js';
 import { WarmTarget } from './support/floors.js';
 import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
 import { type Report, runBench, showMillis, showPercent, showRatio, sleep } from './support/program.js';
-import { median, percentile, sum } from './support/samples.js';
+import { median, medianOf, percentile, sum } from './support/samples.js';
 
 const SIZES = [80_000, 16 * MiB, 256 * MiB, GiB];
 const MANY = { buffers: 1000, bytes: 80_000 };
 const CHANGED_SHARE = 0.01;
-/** After this the index has been written, and the process rests. */
-const REST_MS = 10;
+/** Between samples; the index, which is written behind, is done by then. */
+const PAUSE_MS = 10;
 const WARM_UP = 10;
 
 /** What a save may hold the loop for, whatever the size: so much, and so much for each buffer. */
@@ -95,18 +95,17 @@ async function measure(folder: string, lent: LentState, samples: number): Promis
     await ticket.durable;
     const durableMs = performance.now() - start;
     if (round % 2 !== 0) copyMs = lent.copyTo(target);
-    await sleep(REST_MS);
+    await sleep(PAUSE_MS);
     if (round >= 0) taken.push({ copyMs, stallMs, releasedMs, durableMs });
   }
   return taken;
 }
 
 function rowOf(report: Report, kind: string, buffers: number, bytes: number, taken: readonly Sample[]) {
-  const all = (pick: (sample: Sample) => number) => taken.map(pick);
-  const memcpy = median(all(({ copyMs }) => copyMs));
-  const stalls = all(({ stallMs }) => stallMs);
+  const memcpy = medianOf(taken, ({ copyMs }) => copyMs);
+  const stalls = taken.map(({ stallMs }) => stallMs);
   const stall = median(stalls);
-  const released = median(all(({ releasedMs }) => releasedMs));
+  const released = medianOf(taken, ({ releasedMs }) => releasedMs);
   const limit = LIMIT_MS + LIMIT_MS_EACH * buffers;
   const lent = buffers === 1 ? formatBytes(bytes) : `${buffers} x ${formatBytes(bytes)}`;
   report.hold(4, {
@@ -128,7 +127,7 @@ function rowOf(report: Report, kind: string, buffers: number, bytes: number, tak
     'memcpy / stall': memcpy / stall,
     released,
     'released / memcpy': released / memcpy,
-    durable: median(all(({ durableMs }) => durableMs)),
+    durable: medianOf(taken, ({ durableMs }) => durableMs),
   };
 }
 

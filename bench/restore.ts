@@ -13,18 +13,25 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatBytes, MiB } from '../src/base/sizes.js';
 import { Snap } from '../src/index.js';
+import { millisOf, REST_MS } from './support/costs.js';
 import { dropFromCache } from './support/disk.js';
 import { changedChunks } from './support/floors.js';
 import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
-import { type Report, runBench, showMillis, showPercent, showRatio, sleep } from './support/program.js';
-import { median, percentile } from './support/samples.js';
+import {
+  type Report,
+  runBench,
+  showMillis,
+  showPercent,
+  showRate,
+  showRatio,
+  sleep,
+} from './support/program.js';
+import { median, medianOf, percentile } from './support/samples.js';
 import { type BenchState, DATA, SmoothField } from './support/states.js';
 
 const SIZES = [80_000, 16 * MiB, 256 * MiB];
 const KINDS = ['smooth', 'random'] as const;
 type Kind = (typeof KINDS)[number];
-/** What goes on behind a restore (slots are touched) is over by then, and the thread rests. */
-const REST_MS = 25;
 /** Samples not counted: code is still being compiled. */
 const WARM_UPS = 5;
 const PROCESSES = 7;
@@ -33,10 +40,6 @@ const fresh: Record<string, string | number>[] = [];
 const first: Record<string, string | number>[] = [];
 const everything: Record<string, string | number>[] = [];
 const little: Record<string, string | number>[] = [];
-
-function perSecond(bytesPerMilli: number): string {
-  return `${((1000 * bytesPerMilli) / 1e9).toFixed(2)} GB/s`;
-}
 
 /** One store with two snapshots of one state that differ everywhere, and the second one's bytes in a plain file. */
 class TestBed {
@@ -142,14 +145,14 @@ class TestBed {
       });
       return JSON.parse(output) as { read: number; open: number; resume: number };
     });
-    const medianOf = (key: 'read' | 'open' | 'resume') => median(taken.map((times) => times[key]));
+    const of = (key: 'read' | 'open' | 'resume') => medianOf(taken, (times) => times[key]);
     first.push({
       ...this.#row(PROCESSES, others),
       processes: PROCESSES,
-      read: medianOf('read'),
-      open: medianOf('open'),
-      resume: medianOf('resume'),
-      'share of read': medianOf('read') / medianOf('resume'),
+      read: of('read'),
+      open: of('open'),
+      resume: of('resume'),
+      'share of read': of('read') / of('resume'),
     });
   }
 
@@ -179,7 +182,7 @@ class TestBed {
     this.#report.hold(8, {
       of: `${formatBytes(this.#bytes)}, ${this.#kind}, warm memory`,
       floor: `plain read ${showMillis(median(reads))}`,
-      figure: `${showMillis(median(restores))}, ${perSecond(this.#bytes / median(restores))}`,
+      figure: `${showMillis(median(restores))}, ${showRate(this.#bytes / median(restores))}`,
       ratio: showRatio(median(reads) / median(restores)),
       limit: 'at least 2.5 GB/s',
       met: this.#bytes / median(restores) >= 2.5e6,
@@ -247,12 +250,6 @@ function readFlat(path: string, target: Buffer): void {
   fs.closeSync(file);
 }
 
-function millisOf(work: () => void): number {
-  const start = performance.now();
-  work();
-  return performance.now() - start;
-}
-
 function collectGarbage(): void {
   (globalThis as { gc?: () => void }).gc?.();
 }
@@ -283,7 +280,7 @@ await runBench('restore', 'how fast a state comes back', async (context) => {
       { name: 'read', show: showMillis },
       { name: 'restore', show: showMillis },
       { name: 'restore p99', show: showMillis },
-      { name: 'rate', show: perSecond },
+      { name: 'rate', show: showRate },
       { name: 'share of read', show: showRatio },
       others,
     ],
@@ -311,7 +308,7 @@ await runBench('restore', 'how fast a state comes back', async (context) => {
       count,
       { name: 'read into warm memory', show: showMillis },
       { name: 'restore', show: showMillis },
-      { name: 'rate', show: perSecond },
+      { name: 'rate', show: showRate },
       { name: 'share of read', show: showRatio },
       others,
     ],

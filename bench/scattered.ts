@@ -8,11 +8,12 @@
 import { join } from 'node:path';
 import { formatBytes, KiB, MiB } from '../src/base/sizes.js';
 import { Snap } from '../src/index.js';
+import { REST_MS, type SaveCost, saveCost } from './support/costs.js';
 import { folderBytes } from './support/disk.js';
-import { changedChunks, WarmTarget } from './support/floors.js';
+import { type CopyAndCompare, copyAndCompare, WarmTarget } from './support/floors.js';
 import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
 import { runBench, showMillis, showPercent, showRatio, sleep } from './support/program.js';
-import { median, seededRandom, sum } from './support/samples.js';
+import { meanOf, medianOf, seededRandom } from './support/samples.js';
 
 const SIZES = [64 * MiB, 256 * MiB];
 const SAMPLES = 40;
@@ -20,17 +21,9 @@ const WARM_UPS = 3;
 const PAGE_BYTES = 4 * KiB;
 const EVERY = 100;
 const WASM_PAGE_BYTES = 64 * KiB;
-/** After this the index has been written, and the process rests. */
-const REST_MS = 25;
 
-interface Sample {
+interface Sample extends SaveCost, CopyAndCompare {
   pages: number;
-  chunks: number;
-  floorMs: number;
-  floorCpuMs: number;
-  durableMs: number;
-  cpuMs: number;
-  writtenBytes: number;
 }
 
 /** Node's types leave WebAssembly to those of browsers. */
@@ -86,34 +79,32 @@ await runBench(
       const taken: Sample[] = [];
       for (let sample = -WARM_UPS; sample < samples; sample++) {
         const pages = heap.change();
-        const cpuBefore = process.cpuUsage();
-        const copyMs = target.copy(heap.bytes);
-        const start = performance.now();
-        const chunks = changedChunks(heap.bytes, previous).length;
-        const floorMs = copyMs + performance.now() - start;
-        const floorCpuMs = cpuMillis(cpuBefore);
+        const floor = copyAndCompare(heap.bytes, previous, target);
         await sleep(REST_MS);
         const cost = await saveCost(snap, store, heap.state);
         previous.set(heap.bytes);
-        if (sample >= 0) taken.push({ pages, chunks, floorMs, floorCpuMs, ...cost });
+        if (sample >= 0) taken.push({ pages, ...floor, ...cost });
       }
-      const medianOf = (pick: (sample: Sample) => number): number => median(taken.map(pick));
-      const written = sum(taken.map((sample) => sample.writtenBytes)) / taken.length;
-      const pages = medianOf((sample) => sample.pages);
+      const written = meanOf(taken, (sample) => sample.writtenBytes);
+      const floorMs = medianOf(taken, (sample) => sample.floorMs);
+      const floorCpuMs = medianOf(taken, (sample) => sample.floorCpuMs);
+      const durableMs = medianOf(taken, (sample) => sample.durableMs);
+      const cpuMs = medianOf(taken, (sample) => sample.cpuMs);
+      const pages = medianOf(taken, (sample) => sample.pages);
       const ratio = written / (pages * PAGE_BYTES);
       rows.push({
         heap: formatBytes(bytes),
         'changed pages': pages,
-        'changed chunks': medianOf((sample) => sample.chunks),
+        'changed chunks': medianOf(taken, (sample) => sample.changed.length),
         written,
         'written / changed pages': ratio,
         'first save': fullBytes,
-        'memcpy + compare': medianOf((sample) => sample.floorMs),
-        durable: medianOf((sample) => sample.durableMs),
-        'durable ratio': medianOf((sample) => sample.durableMs) / medianOf((sample) => sample.floorMs),
-        'cpu floor': medianOf((sample) => sample.floorCpuMs),
-        cpu: medianOf((sample) => sample.cpuMs),
-        'cpu ratio': medianOf((sample) => sample.cpuMs) / medianOf((sample) => sample.floorCpuMs),
+        'memcpy + compare': floorMs,
+        durable: durableMs,
+        'durable ratio': durableMs / floorMs,
+        'cpu floor': floorCpuMs,
+        cpu: cpuMs,
+        'cpu ratio': cpuMs / floorCpuMs,
         'other processes': others.share(),
       });
       report.hold(10, {
@@ -149,23 +140,3 @@ await runBench(
     );
   },
 );
-
-async function saveCost(snap: Snap, store: string, state: object) {
-  const bytesBefore = folderBytes(store);
-  const cpuBefore = process.cpuUsage();
-  const start = performance.now();
-  const ticket = await snap.save(state);
-  await ticket.durable;
-  const durableMs = performance.now() - start;
-  await sleep(REST_MS);
-  return {
-    durableMs,
-    cpuMs: cpuMillis(cpuBefore),
-    writtenBytes: folderBytes(store) - bytesBefore,
-  };
-}
-
-function cpuMillis(since: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(since);
-  return (user + system) / 1000;
-}

@@ -10,16 +10,14 @@ import { join } from 'node:path';
 import { serialize } from 'node:v8';
 import { formatBytes, MiB } from '../src/base/sizes.js';
 import { Snap } from '../src/index.js';
-import { folderBytes } from './support/disk.js';
-import { changedChunks, WarmTarget } from './support/floors.js';
+import { REST_MS, type SaveCost, saveCost } from './support/costs.js';
+import { type CopyAndCompare, copyAndCompare, WarmTarget } from './support/floors.js';
 import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
 import { type Report, runBench, showMillis, showPercent, showRatio, sleep } from './support/program.js';
-import { median, seededRandom, sum } from './support/samples.js';
+import { meanOf, medianOf, seededRandom } from './support/samples.js';
 import { CHUNK_BYTES } from './support/states.js';
 
 const SIZES = [8 * MiB, 64 * MiB];
-/** After this the index has been written, and the process rests. */
-const REST_MS = 25;
 const MOST_INSERTED = 1000;
 
 type Random = () => number;
@@ -83,14 +81,10 @@ await runBench('shifting', 'bytes that shift', async ({ folder, samples, sizes, 
   );
 });
 
-interface Sample {
+interface Sample extends SaveCost, CopyAndCompare {
+  /** Shares of the blob: in fixed chunks that changed, and in chunks that were put. */
   fixed: number;
   anew: number;
-  written: number;
-  floorMs: number;
-  floorCpuMs: number;
-  durableMs: number;
-  cpuMs: number;
 }
 
 async function measure(
@@ -129,53 +123,34 @@ async function measure(
     bytes = next;
   }
   await snap?.close();
-  const medianOf = (pick: (sample: Sample) => number): number => median(taken.map(pick));
-  const meanOf = (pick: (sample: Sample) => number): number => sum(taken.map(pick)) / taken.length;
+  const floorMs = medianOf(taken, (sample) => sample.floorMs);
+  const durableMs = medianOf(taken, (sample) => sample.durableMs);
+  const cpuMs = medianOf(taken, (sample) => sample.cpuMs);
   return {
     samples,
-    'fixed chunks': meanOf(({ fixed }) => fixed),
-    'new bytes': meanOf(({ anew }) => anew),
+    'fixed chunks': meanOf(taken, ({ fixed }) => fixed),
+    'new bytes': meanOf(taken, ({ anew }) => anew),
     'most new bytes': Math.max(...taken.map(({ anew }) => anew)),
-    written: meanOf(({ written }) => written),
-    'memcpy + compare': medianOf(({ floorMs }) => floorMs),
-    durable: medianOf(({ durableMs }) => durableMs),
-    'durable ratio': medianOf(({ durableMs }) => durableMs) / medianOf(({ floorMs }) => floorMs),
-    cpu: medianOf(({ cpuMs }) => cpuMs),
-    'cpu ratio': medianOf(({ cpuMs }) => cpuMs) / medianOf(({ floorCpuMs }) => floorCpuMs),
+    written: meanOf(taken, ({ writtenBytes }) => writtenBytes),
+    'memcpy + compare': floorMs,
+    durable: durableMs,
+    'durable ratio': durableMs / floorMs,
+    cpu: cpuMs,
+    'cpu ratio': cpuMs / medianOf(taken, (sample) => sample.floorCpuMs),
   };
 }
 
 async function take(snap: Snap, store: string, blob: Uint8Array, previous: Buffer): Promise<Sample> {
-  const target = new WarmTarget(blob.length);
-  const floorCpu = process.cpuUsage();
-  const copyMs = target.copy(blob);
-  const compared = performance.now();
   const now = Buffer.from(blob.buffer as ArrayBuffer);
-  const common = Math.min(now.length, previous.length);
-  const differing = changedChunks(now.subarray(0, common), previous.subarray(0, common));
-  const compareMs = performance.now() - compared;
-  const floorCpuMs = cpuMillis(floorCpu);
-  const changedBytes = differing.length * CHUNK_BYTES + blob.length - common;
-  const before = folderBytes(store);
-  const cpu = process.cpuUsage();
-  const start = performance.now();
-  const { changedBytes: newBytes } = await (await snap.save({ blob })).durable;
-  const durableMs = performance.now() - start;
-  await sleep(REST_MS);
+  const floor = copyAndCompare(now, previous, new WarmTarget(blob.length));
+  const beyond = Math.max(0, now.length - previous.length);
+  const cost = await saveCost(snap, store, { blob });
   return {
-    fixed: Math.min(1, changedBytes / blob.length),
-    anew: newBytes / blob.length,
-    written: folderBytes(store) - before,
-    floorMs: copyMs + compareMs,
-    floorCpuMs,
-    durableMs,
-    cpuMs: cpuMillis(cpu),
+    ...floor,
+    ...cost,
+    fixed: Math.min(1, (floor.changed.length * CHUNK_BYTES + beyond) / now.length),
+    anew: cost.newBytes / now.length,
   };
-}
-
-function cpuMillis(since: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(since);
-  return (user + system) / 1000;
 }
 
 /** A buffer of its own: others would be saved with what lies beside them. */

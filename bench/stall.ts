@@ -29,7 +29,7 @@ import {
   showPercent,
   showRatio,
 } from './support/program.js';
-import { median, percentile, seededRandom, summarize } from './support/samples.js';
+import { mean, median, percentile, seededRandom, summarize } from './support/samples.js';
 import { DATA, MemoryBound, SmallHeat, SmoothField } from './support/states.js';
 
 const SIZES = [80_000, 16 * MiB, 256 * MiB, GiB];
@@ -410,10 +410,6 @@ function iterationRow(
     'beside p99': percentile(beside, 0.99),
     'other processes': otherShare,
   };
-}
-
-function mean(samples: readonly number[]): number {
-  return samples.reduce((total, sample) => total + sample, 0) / samples.length;
 }
 
 function repeat(kernel: { advance(): void }, times: number): void {

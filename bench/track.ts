@@ -10,18 +10,17 @@ import { join } from 'node:path';
 import { formatBytes, GiB, KiB, MiB } from '../src/base/sizes.js';
 import { Snap } from '../src/index.js';
 import { DirtyPages, type PageSpan } from '../src/io/dirty-pages.js';
+import { cpuMillis, millisOf, REST_MS } from './support/costs.js';
 import { changedChunks, codecMillis, WarmTarget } from './support/floors.js';
 import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
 import { type Report, runBench, showMillis, showPercent, showRatio, sleep } from './support/program.js';
-import { median, percentile } from './support/samples.js';
+import { median, medianOf, percentile } from './support/samples.js';
 import { CHUNK_BYTES, DATA, SmoothField } from './support/states.js';
 
 const SIZES = [256 * MiB, GiB];
 const SHARES = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1];
 const SHARE_BYTES = 256 * MiB;
 const PAGE = 4 * KiB;
-/** After this the index has been written, and the process rests. */
-const REST_MS = 25;
 
 const PATTERNS: { name: string; change: (field: SmoothField) => void }[] = [
   { name: 'nothing', change: () => {} },
@@ -150,10 +149,10 @@ async function measureSave(
   const stallMs = performance.now() - start;
   await ticket.durable;
   const durableMs = performance.now() - start;
-  const { user, system } = process.cpuUsage(cpuBefore);
+  const cpuMs = cpuMillis(cpuBefore);
   if (round % 2 === 1) copyMs = target.copy(field.bytes);
   await sleep(REST_MS);
-  return { copyMs, stallMs, durableMs, cpuMs: (user + system) / 1000 };
+  return { copyMs, stallMs, durableMs, cpuMs };
 }
 
 function codecOf(bytes: Buffer, chunks: readonly number[]): number {
@@ -162,11 +161,10 @@ function codecOf(bytes: Buffer, chunks: readonly number[]): number {
 }
 
 function rowOf(bytes: number, changed: string, taken: readonly Sample[]) {
-  const all = (pick: (sample: Sample) => number) => taken.map(pick);
-  const memcpy = median(all(({ copyMs }) => copyMs));
-  const stalls = all(({ stallMs }) => stallMs);
+  const memcpy = medianOf(taken, ({ copyMs }) => copyMs);
+  const stalls = taken.map(({ stallMs }) => stallMs);
   const stall = median(stalls);
-  const durable = median(all(({ durableMs }) => durableMs));
+  const durable = medianOf(taken, ({ durableMs }) => durableMs);
   return {
     state: formatBytes(bytes),
     changed,
@@ -177,7 +175,7 @@ function rowOf(bytes: number, changed: string, taken: readonly Sample[]) {
     'memcpy / stall': memcpy / stall,
     durable,
     'durable / memcpy': durable / memcpy,
-    cpu: median(all(({ cpuMs }) => cpuMs)),
+    cpu: medianOf(taken, ({ cpuMs }) => cpuMs),
   };
 }
 
@@ -212,20 +210,20 @@ function measureShares(pages: DirtyPages, samples: number) {
   pages.track([span]);
   return SHARES.map((share) => {
     const taken = Array.from({ length: samples }, (_, round) => {
-      const writeMs = millis(() => writePages(plain, share, round));
+      const writeMs = millisOf(() => writePages(plain, share, round));
       const copyMs = target.copy(plain);
-      const trackedWriteMs = millis(() => writePages(tracked, share, round));
+      const trackedWriteMs = millisOf(() => writePages(tracked, share, round));
       let written: readonly number[] = [];
-      const askMs = millis(() => {
+      const askMs = millisOf(() => {
         written = pages.written(span) ?? [];
       });
-      const piecesMs = millis(() => {
+      const piecesMs = millisOf(() => {
         for (let at = 0; at < written.length; at += 2)
           target.view.set(tracked.subarray(written[at], written[at + 1]), written[at]);
       });
       return { writeMs, copyMs, trackedWriteMs, askMs, piecesMs };
     });
-    const of = (name: keyof (typeof taken)[number]) => median(taken.map((sample) => sample[name]));
+    const of = (name: keyof (typeof taken)[number]) => medianOf(taken, (sample) => sample[name]);
     const followed = of('trackedWriteMs') + of('askMs') + of('piecesMs');
     return {
       'pages written': share,
@@ -244,10 +242,4 @@ function measureShares(pages: DirtyPages, samples: number) {
 function writePages(bytes: Uint8Array, share: number, round: number): void {
   const stride = PAGE / share;
   for (let at = 0; at < bytes.length; at += stride) bytes[Math.floor(at)] = round;
-}
-
-function millis(work: () => void): number {
-  const start = performance.now();
-  work();
-  return performance.now() - start;
 }

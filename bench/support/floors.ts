@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { KiB, MiB } from '../../src/base/sizes.js';
 import { findCompressor } from '../../src/compress/compressor.js';
 import { Encoding } from '../../src/compress/encoding.js';
+import { cpuMillis, millisOf } from './costs.js';
 import { CHUNK_BYTES } from './states.js';
 
 /** Shared memory whose pages are there already, to copy into. */
@@ -18,9 +19,7 @@ export class WarmTarget {
 
   /** Milliseconds of one memcpy. */
   copy(source: Uint8Array): number {
-    const start = performance.now();
-    this.view.set(source);
-    return performance.now() - start;
+    return millisOf(() => this.view.set(source));
   }
 }
 
@@ -32,6 +31,26 @@ export function changedChunks(current: Buffer, previous: Buffer): number[] {
     if (current.compare(previous, start, end, start, end) !== 0) changed.push(start / CHUNK_BYTES);
   }
   return changed;
+}
+
+export interface CopyAndCompare {
+  floorMs: number;
+  floorCpuMs: number;
+  /** Indexes of chunks, as far as both reach. */
+  changed: number[];
+}
+
+/** What any save by copy has to do: a memcpy of all bytes, and a ranged compare with those saved before. */
+export function copyAndCompare(current: Buffer, previous: Buffer, target: WarmTarget): CopyAndCompare {
+  const common = Math.min(current.length, previous.length);
+  const cpuBefore = process.cpuUsage();
+  let changed: number[] = [];
+  const floorMs =
+    target.copy(current) +
+    millisOf(() => {
+      changed = changedChunks(current.subarray(0, common), previous.subarray(0, common));
+    });
+  return { floorMs, floorCpuMs: cpuMillis(cpuBefore), changed };
 }
 
 /** Bytes that these chunks take when each is compressed by itself with zstd level 1, or raw where that is less. */

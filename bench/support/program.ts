@@ -135,6 +135,10 @@ export function showMillis(value: number): string {
   return `${value.toFixed(value < 100 ? 2 : 0)} ms`;
 }
 
+export function showRate(bytesPerMilli: number): string {
+  return `${((1000 * bytesPerMilli) / 1e9).toFixed(2)} GB/s`;
+}
+
 export function showRatio(value: number): string {
   return Number.isNaN(value) ? '-' : `${value.toFixed(2)} x`;
 }

@@ -18,6 +18,20 @@ export function sum(samples: Iterable<number>): number {
   return total;
 }
 
+export function mean(samples: readonly number[]): number {
+  return sum(samples) / samples.length;
+}
+
+/** The median of one figure of every sample. */
+export function medianOf<T>(samples: readonly T[], pick: (sample: T) => number): number {
+  return median(samples.map(pick));
+}
+
+/** The mean of one figure of every sample. */
+export function meanOf<T>(samples: readonly T[], pick: (sample: T) => number): number {
+  return mean(samples.map(pick));
+}
+
 export interface Summary {
   samples: number;
   p50: number;

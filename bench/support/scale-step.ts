@@ -3,6 +3,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Snap } from '../../src/index.js';
+import { cpuMillis } from './costs.js';
 import { sleep } from './program.js';
 import { makeChunks, makeSnapshots } from './scale-store.js';
 
@@ -13,8 +14,7 @@ async function timed(what: string, work: () => Promise<unknown>): Promise<void> 
   const start = performance.now();
   const result = await work();
   const ms = performance.now() - start;
-  const { user, system } = process.cpuUsage(cpu);
-  const line = { what, ms, cpuMs: (user + system) / 1000, peakBytes: peakBytes(), result };
+  const line = { what, ms, cpuMs: cpuMillis(cpu), peakBytes: peakBytes(), result };
   console.log(JSON.stringify(line));
 }
 
