@@ -1,27 +1,10 @@
-/**
- * Snap: what a program calls. One run of one store, on the caller's thread.
- *
- * Invariants
- *  - a save is captured before `save` returns its promise wherever a slot is free
- *  - saves become durable in the order they were made
- *  - a failure in the background reaches the caller exactly once: through `ticket.durable` if anybody holds it,
- *    else thrown by the next save, flush or close
- */
+/** Snap: what a program calls. One run of one store, on the caller's thread. */
 
-import { randomFillSync } from 'node:crypto';
-import { abortError, orAbort, throwIfAborted } from '../base/abort.js';
+import { orAbort, throwIfAborted } from '../base/abort.js';
 import { SnapError } from '../base/errors.js';
-import { type SnapshotId, snapshotIdFromBytes } from '../base/ids.js';
+import type { SnapshotId } from '../base/ids.js';
 import { checkTag } from '../base/names.js';
-import {
-  ClassRegistry,
-  StateEncoder,
-  snapDecode,
-  snapEncode,
-  snapMigrate,
-  snapName,
-  snapVersion,
-} from '../state/index.js';
+import { ClassRegistry, snapDecode, snapEncode, snapMigrate, snapName, snapVersion } from '../state/index.js';
 import type { RegionSizes } from '../store/region-sizes.js';
 import type { RepairOptions, RepairReport } from '../store/repair.js';
 import type { RetentionPolicy } from '../store/retention-policy.js';
@@ -29,24 +12,13 @@ import type { Access } from '../writer/access.js';
 import type { CopyReport } from '../writer/copy-job.js';
 import type { GcReport } from '../writer/gc-job.js';
 import { Owner, type OwnerOptions } from '../writer/owner.js';
-import type { SnapshotInfo, Written } from '../writer/protocol.js';
+import type { SnapshotInfo } from '../writer/protocol.js';
 import { checkRef } from '../writer/refs.js';
 import type { Candidates, ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
-import { SaveQueue } from '../writer/save-queue.js';
-import { type Capture, Slots } from '../writer/slots.js';
-import { Tracker } from '../writer/tracker.js';
 import type { VerifyReport } from '../writer/verify-job.js';
-import {
-  isHeard,
-  publishCaptured,
-  publishDurable,
-  publishError,
-  publishGc,
-  publishWarning,
-} from './channels.js';
+import { publishGc, publishWarning } from './channels.js';
 import type { CopyOptions } from './copy.js';
 import { checkDiff, completeDiff, type Diff, type DiffOptions } from './diff.js';
-import { Loan, markLent } from './lending.js';
 import type { LoopHost } from './loop/host.js';
 import type { LoopResult } from './loop/loop.js';
 import type { LoopOptions } from './loop/options.js';
@@ -54,11 +26,9 @@ import { type LoopIterable, startLoop } from './loop/run.js';
 import {
   ASK_OWNER,
   type CheckedOpen,
-  type CheckedSave,
   checkGc,
   checkOpenOptions,
   checkRegionSizes,
-  checkSaveOptions,
   checkVerifyOptions,
   type GcOptions,
   type OpenOptions,
@@ -66,7 +36,6 @@ import {
   type SaveOptions,
   type VerifyOptions,
 } from './options.js';
-import { PendingTickets } from './pending.js';
 import type { ProveOptions } from './prove/options.js';
 import type { Proof } from './prove/prove.js';
 import { Proving } from './prove/proving.js';
@@ -75,17 +44,11 @@ import { noneIntact, perhapsLost, type RestoreOptions, readState } from './readi
 import type { ReadingHost } from './region-reading.js';
 import type { ReplayOptions } from './replay/options.js';
 import type { Replay } from './replay/replay.js';
-import type { SaveTicket, Ticket, TicketHost } from './ticket.js';
+import { Saver } from './saver.js';
+import type { SaveTicket } from './ticket.js';
 
-/** How long a loop may go without turning the event loop before a save turns it. */
-const TURN_MS = 10;
-/** Ids are drawn in batches: one call of the system for many saves. */
-const ID_BATCH = 64;
 /** How many snapshots `resume` tries before it gives up. */
 const RESUME_CANDIDATES = 1000;
-
-/** True once the path of a save was gone through for the compiler. */
-let hasRehearsed = false;
 
 /** Asks the owner for what the command needs and the public face does not show. */
 export let requestOf: (snap: Snap, method: string, args: unknown[]) => Promise<unknown>;
@@ -112,45 +75,12 @@ export class Snap {
   readonly run: string;
   readonly #options: CheckedOpen;
   readonly #owner: Access;
-  readonly #client: number;
   readonly #registry: ClassRegistry;
-  readonly #encoder: StateEncoder;
-  readonly #tracker: Tracker | undefined;
-  readonly #slots: Slots;
-  readonly #queue: SaveQueue;
-  readonly #tickets = new PendingTickets();
-  /** Failures that nobody has heard of yet, oldest first. */
-  readonly #unheard: Ticket[] = [];
-  readonly #ticketHost: TicketHost = {
-    looked: (ticket) => {
-      const position = this.#unheard.indexOf(ticket);
-      if (position >= 0) this.#unheard.splice(position, 1);
-      this.#owner.hurry();
-    },
-    describe: ({ id, stallMs, labels: { step, tags, meta } }, written) => ({
-      id,
-      run: this.run,
-      parent: written.parent,
-      step,
-      tags,
-      createdAt: new Date(written.createdAt),
-      logicalBytes: written.logicalBytes,
-      changedBytes: written.changedBytes,
-      storedBytes: written.storedBytes,
-      stallMs,
-      durableMs: written.durableMs,
-      meta: meta === '' ? undefined : JSON.parse(meta),
-      program: this.#options.program,
-      forgotten: false,
-    }),
-  };
-  /** How many saves had been asked for from outside when the last capture was begun. */
-  #answered = 0;
+  readonly #saver: Saver;
   #isLooping = false;
   /** Where this process runs for a proof of this run. */
   readonly #proving: Proving | undefined;
   #closed: Promise<void> | undefined;
-  #broken: SnapError | undefined;
 
   /**
    * Opens the store in a folder, making one where there is none.
@@ -244,30 +174,9 @@ export class Snap {
     this.#options = options;
     this.#owner = owner;
     this.#registry = registry;
-    this.#encoder = new StateEncoder(registry);
-    const { capture, memoryLimit, internals } = options;
-    this.#tracker = capture === 'copy' ? undefined : new Tracker(capture, internals.smallestTracked);
-    this.#slots = new Slots(memoryLimit, this.#tracker);
     this.#proving = proving?.isAbout(options.run) ? proving : undefined;
     proving?.opened(options.run);
-    this.#client = owner.attach(
-      options.run,
-      proving ? undefined : options.keep,
-      {
-        released: (slot) => this.#queue.released(slot),
-        returned: (ticket, buffers) => this.#tickets.get(ticket)?.loan?.giveBack(buffers),
-        durable: ({ ticket, written, shares }) => {
-          if (shares.length > 0) this.#tracker?.measured(ticket, shares);
-          this.#durable(ticket, written);
-        },
-        failed: (ticket, error) => this.#failed(ticket, error),
-        warning: (warning) => publishWarning({ ...warning, directory }),
-        kept: (report) => publishGc(() => ({ directory, run: options.run, report })),
-        broken: (error) => this.#break(error),
-      },
-      options.program,
-    );
-    this.#queue = new SaveQueue(owner, this.#client, this.#slots);
+    this.#saver = new Saver(directory, options, owner, registry, proving);
   }
 
   /**
@@ -275,42 +184,8 @@ export class Snap {
    * process, some tens of milliseconds), so that the first save costs what later ones do.
    */
   async prepare(state: unknown): Promise<void> {
-    await this.#prepare(state, false);
-    await this.#rehearse();
-  }
-
-  /** Once in a process, and not where somebody listens, who would hear of saves that are none. */
-  async #rehearse(): Promise<void> {
-    if (hasRehearsed || isHeard()) return;
-    hasRehearsed = true;
-    const [{ Stage }, { rehearse }] = await Promise.all([
-      import('../writer/stage.js'),
-      import('./rehearsal.js'),
-    ]);
-    const options: CheckedOpen = { ...this.#options, capture: 'copy', memoryLimit: undefined };
-    const snap = new Snap(this.directory, options, new Stage(), this.#registry, undefined);
-    await rehearse((state, how) => snap.save(state, how));
-    await snap.close();
-  }
-
-  /** Sizes the slots at once; resolves when they were touched. `idle`: the process need not wait for that. */
-  #prepare(state: unknown, idle: boolean): Promise<unknown> {
     this.#checkSaves();
-    this.#owner.poll();
-    const { skeleton, regions } = this.#encoder.encode(state);
-    const added = this.#slots.prepare(skeleton, regions);
-    for (const { slot, segments, layout } of this.#slots.describe()) {
-      this.#owner.send({ type: 'segments', client: this.#client, slot, segments });
-      this.#owner.send({ type: 'layout', client: this.#client, slot, layout });
-    }
-    if (added.length === 0) return Promise.resolve();
-    return this.#owner.request(this.#client, 'touch', [added], { idle });
-  }
-
-  /** The same for a state that has just come: it is usable before its slots are touched. */
-  #prepareBehind(state: unknown): void {
-    // What becomes of the writer thread is told by other means.
-    this.#prepare(state, true).catch(() => {});
+    await this.#saver.prepare(state);
   }
 
   /**
@@ -329,16 +204,9 @@ export class Snap {
    * `ticket` on it. What rejects a save that lent buffers carries its `ticket` too
    */
   save(state: unknown, options?: SaveOptions): Promise<SaveTicket> {
-    const calledAt = performance.now();
     try {
       this.#checkSaves();
-      throwIfAborted(options?.signal);
-      const checked = checkSaveOptions(options, this.#options.onBusy);
-      if (this.#proving) checked.onBusy = 'wait';
-      this.#owner.poll();
-      const ticket = this.#tickets.add(nextId(), checked, this.#ticketHost);
-      const waiting = this.#submit(state, ticket, checked, calledAt);
-      return this.#finishSave(ticket, options, waiting);
+      return this.#saver.save(state, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -398,8 +266,8 @@ export class Snap {
     const { state, info } = await readState(this.#readingHost(), this.#registry, ref, options);
     this.#proving?.restored();
     if (!options.only && !this.#options.readOnly) {
-      this.#owner.send({ type: 'lineage', client: this.#client, snapshot: info.id as SnapshotId });
-      this.#prepareBehind(state);
+      this.#owner.send({ type: 'lineage', client: this.#saver.client, snapshot: info.id as SnapshotId });
+      this.#saver.prepareBehind(state);
     }
     return { state, from: info };
   }
@@ -425,7 +293,7 @@ export class Snap {
     if (errors.length > 0) throw noneIntact(this.run, errors);
     if (damage[0]) throw perhapsLost(this.run, damage[0]);
     const state = await init();
-    if (!this.#options.readOnly) this.#prepareBehind(state);
+    if (!this.#options.readOnly) this.#saver.prepareBehind(state);
     return { state, from: undefined };
   }
 
@@ -497,7 +365,7 @@ export class Snap {
     throwIfAborted(signal);
     this.#checkOpen();
     const progress = options.onProgress as ((progress: unknown) => void) | undefined;
-    const sizes = await this.#owner.request(this.#client, 'regionSizes', [], { progress, signal });
+    const sizes = await this.#owner.request(this.#saver.client, 'regionSizes', [], { progress, signal });
     throwIfAborted(signal);
     return sizes as RegionSizes[];
   }
@@ -512,7 +380,7 @@ export class Snap {
     this.#checkOpen();
     const progress = options.onProgress as ((progress: unknown) => void) | undefined;
     const { signal } = options;
-    const report = await this.#owner.request(this.#client, 'verify', [request], { progress, signal });
+    const report = await this.#owner.request(this.#saver.client, 'verify', [request], { progress, signal });
     throwIfAborted(signal);
     return report as VerifyReport;
   }
@@ -531,7 +399,7 @@ export class Snap {
     if (request.dryRun) this.#checkOpen();
     else this.#checkWritable();
     const progress = options.onProgress as ((progress: unknown) => void) | undefined;
-    const report = (await this.#owner.request(this.#client, 'gc', [request], {
+    const report = (await this.#owner.request(this.#saver.client, 'gc', [request], {
       progress,
       signal,
     })) as GcReport;
@@ -556,7 +424,7 @@ export class Snap {
     const { signal } = options;
     const progress = options.onProgress as ((progress: unknown) => void) | undefined;
     this.#checkOpen();
-    const report = await this.#owner.request(this.#client, 'diff', [request], { progress, signal });
+    const report = await this.#owner.request(this.#saver.client, 'diff', [request], { progress, signal });
     throwIfAborted(signal);
     return completeDiff((method, args) => this.#request(method, args), report, options);
   }
@@ -584,27 +452,17 @@ export class Snap {
   /** Resolves when every save made so far is durable; throws a failure that nobody has heard of. */
   async flush(): Promise<void> {
     this.#checkOpen();
-    this.#owner.hurry();
-    await this.#tickets.allSettled();
-    this.#throwUnheard();
+    await this.#saver.flush();
   }
 
   /** Makes everything captured durable, then lets the store go. Calling it again is fine. */
   close(): Promise<void> {
-    this.#closed ??= this.#close();
+    this.#closed ??= this.#saver.close();
     return this.#closed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #close(): Promise<void> {
-    this.#owner.hurry();
-    await this.#tickets.allSettled();
-    this.#tracker?.close();
-    await this.#owner.detach(this.#client);
-    this.#throwUnheard();
   }
 
   #readingHost(): ReadingHost {
@@ -614,8 +472,8 @@ export class Snap {
       get untaken() {
         return owner.untaken;
       },
-      slots: this.#options.readOnly || !owner.canSave ? undefined : this.#slots,
-      released: (slot) => this.#queue.released(slot),
+      slots: this.#options.readOnly || !owner.canSave ? undefined : this.#saver.slots,
+      released: (slot) => this.#saver.released(slot),
     };
   }
 
@@ -647,136 +505,15 @@ export class Snap {
         await snap.#request('forgetAll', [ids]);
       },
       get checkpointAsked() {
-        return snap.#owner.checkpoints !== snap.#answered;
+        return snap.#saver.checkpointAsked;
       },
-      turn: () => snap.#turn(),
+      turn: () => snap.#saver.turn(),
     };
-  }
-
-  /** Hands a save to the queue; returns what to wait for, where it was not settled at once. */
-  #submit(state: unknown, ticket: Ticket, save: CheckedSave, calledAt: number): Promise<void> | undefined {
-    const { checkpoints } = this.#owner;
-    const { lend } = save;
-    let loan: Loan | undefined;
-    let settled = false;
-    let wake: (() => void) | undefined;
-    const settle = (): void => {
-      settled = true;
-      wake?.();
-    };
-    this.#queue.submit({
-      ...save,
-      ticket: ticket.number,
-      id: ticket.id,
-      calledAt,
-      takeApart: () => {
-        const { skeleton, regions } = this.#encoder.encode(state);
-        if (!lend) return { skeleton, regions };
-        const marked = markLent(regions, lend);
-        const lent = marked.filter((region) => region.lent);
-        loan = lent.length > 0 ? new Loan(lent) : undefined;
-        return { skeleton, regions: marked };
-      },
-      captured: (stallMs, capture) => {
-        ticket.stallMs = stallMs;
-        ticket.loan = loan;
-        this.#answered = checkpoints;
-        this.#announceCapture(ticket, capture);
-        settle();
-      },
-      skipped: () => {
-        ticket.skip();
-        this.#tickets.settle(ticket.number);
-        this.#announceCapture(ticket);
-        settle();
-      },
-      refused: (error) => {
-        ticket.refusal = { error };
-        this.#tickets.settle(ticket.number);
-        settle();
-      },
-    });
-    if (settled) return undefined;
-    return new Promise((resolve) => {
-      wake = resolve;
-    });
-  }
-
-  #announceCapture({ id, labels: { step }, stallMs, skipped }: Ticket, capture?: Capture): void {
-    const { directory, run } = this;
-    const { copiedBytes = 0, trackedBytes = 0 } = capture ?? {};
-    publishCaptured(() => ({ directory, run, id, step, stallMs, skipped, copiedBytes, trackedBytes }));
-  }
-
-  async #finishSave(
-    ticket: Ticket,
-    options: SaveOptions | undefined,
-    waiting: Promise<void> | undefined,
-  ): Promise<SaveTicket> {
-    const signal = options?.signal;
-    if (waiting) {
-      const onAbort = () => this.#queue.abandon(ticket.number, abortError(signal as AbortSignal));
-      signal?.addEventListener('abort', onAbort, { once: true });
-      await waiting;
-      signal?.removeEventListener('abort', onAbort);
-    }
-    if (ticket.refusal) throw ticket.refusal.error;
-    if (this.#owner.sinceTurn > TURN_MS) await this.#turn();
-    try {
-      if (options?.durable && !ticket.skipped) await orAbort(ticket.durable, signal);
-      await this.#proving?.saved(ticket.durable);
-    } catch (error) {
-      // What was lent comes back through the ticket.
-      throw ticket.loan ? withTicket(error, ticket) : error;
-    }
-    this.#throwUnheard(ticket);
-    return ticket;
-  }
-
-  /** Lets timers, signals and messages in: a loop that only awaits microtasks would never hear of them. */
-  #turn(): Promise<void> {
-    return new Promise((resolve) => {
-      setImmediate(() => {
-        this.#owner.turned();
-        resolve();
-      });
-    });
-  }
-
-  #durable(number: number, written: Written): void {
-    const ticket = this.#tickets.settle(number);
-    if (!ticket) return;
-    ticket.succeed(written);
-    publishDurable(() => ({ directory: this.directory, info: ticket.info as SnapshotInfo }));
-  }
-
-  #failed(number: number, error: Error): void {
-    const ticket = this.#tickets.settle(number);
-    if (!ticket) return;
-    const heard = ticket.observed;
-    ticket.loan?.lose(error);
-    ticket.fail(error);
-    if (!heard) this.#unheard.push(ticket);
-    publishError(() => ({ directory: this.directory, run: this.run, id: ticket.id, error }));
-  }
-
-  #break(error: SnapError): void {
-    this.#broken = error;
-    this.#tracker?.close();
-    this.#queue.abandonAll(error);
-    for (const number of this.#tickets.numbers()) this.#failed(number, error);
-  }
-
-  #throwUnheard(current?: Ticket): void {
-    const ticket = this.#unheard.shift();
-    const error = ticket?.failure;
-    if (!error) return;
-    throw current ? withTicket(error, current) : error;
   }
 
   #request(method: string, args: unknown[]): Promise<unknown> {
     this.#checkOpen();
-    return this.#owner.request(this.#client, method, args);
+    return this.#owner.request(this.#saver.client, method, args);
   }
 
   #checkOpen(): void {
@@ -786,10 +523,7 @@ export class Snap {
         : 'this Snap is closed; open the store again';
       throw new SnapError('SNAP_CLOSED', why);
     }
-    if (this.#broken) {
-      this.#throwUnheard();
-      throw this.#broken;
-    }
+    this.#saver.checkWhole();
   }
 
   #checkSaves(): void {
@@ -804,11 +538,6 @@ export class Snap {
   }
 }
 
-function withTicket(error: unknown, ticket: Ticket): unknown {
-  if (error instanceof Error) Reflect.defineProperty(error, 'ticket', { value: ticket, configurable: true });
-  return error;
-}
-
 /** Loaded when it is needed, which is by the command only. */
 async function ownOrAsk(
   options: OwnerOptions,
@@ -817,16 +546,4 @@ async function ownOrAsk(
 ): Promise<Access> {
   const asking = await import('./own-or-ask.js');
   return asking.ownOrAsk({ options, run, signal, onProgress });
-}
-
-const idBytes = Buffer.alloc(16 * ID_BATCH);
-let idsUsed = ID_BATCH;
-
-function nextId(): SnapshotId {
-  if (idsUsed === ID_BATCH) {
-    randomFillSync(idBytes);
-    idsUsed = 0;
-  }
-  const start = 16 * idsUsed++;
-  return snapshotIdFromBytes(idBytes.subarray(start, start + 16));
 }
