@@ -103,7 +103,7 @@ export const looping: readonly Mutant[] = [
     breaks: 'a Snap runs one loop at a time',
     file: 'api/snap.ts',
     find: 'if (snap.#isLooping)',
-    replace: 'if (snap.#isLooping && snap.#broken)',
+    replace: 'if (snap.#isLooping && snap.#closed)',
     tests: [LOOP],
   },
   {
@@ -446,7 +446,7 @@ export const looping: readonly Mutant[] = [
   {
     name: 'checkpoint-answered-for-ever',
     breaks: 'a request is answered by one save',
-    file: 'api/snap.ts',
+    file: 'api/saver.ts',
     find: 'this.#answered = checkpoints;',
     replace: '',
     tests: [SIGNALS],

@@ -112,7 +112,7 @@ export const smallSaves: readonly Mutant[] = [
   {
     name: 'rehearsal-with-an-audience',
     breaks: 'nobody hears of saves that are none',
-    file: 'api/snap.ts',
+    file: 'api/saver.ts',
     find: 'if (hasRehearsed || isHeard()) return;',
     replace: 'if (hasRehearsed) return;',
     tests: ['api/prepare'],
