@@ -9,7 +9,8 @@
 import { join } from 'node:path';
 import { DEFAULT_LEVEL, FASTEST_LEVEL, findCompressor } from '../src/compress/compressor.js';
 import { Encoding } from '../src/compress/encoding.js';
-import { filtersFor, numberFilter, takesBase, type Width } from '../src/format/number-filters.js';
+import { takesBase } from '../src/format/bases.js';
+import { filtersFor, numberFilter, type Width } from '../src/format/number-filters.js';
 import { Filter, recordBytes } from '../src/format/record.js';
 import { Snap } from '../src/index.js';
 import { allPhysics, type Floats, type Physics } from './support/physics.js';
@@ -42,7 +43,12 @@ await runBench(
       const chunks = chunksOf(physics);
       const bytes = chunks.reduce((sum, { raw }) => sum + raw.length, 0);
       const width = Object.values(physics.state)[0]?.BYTES_PER_ELEMENT as Width;
-      const filters = [Filter.none, ...filtersFor(width, false), ...filtersFor(width, true)];
+      const filters = [
+        Filter.none,
+        ...filtersFor(width, false),
+        ...filtersFor(width, true),
+        Filter.dictionary,
+      ];
       const figures = new Map(filters.map((filter) => [filter, newFigures()]));
       for (let round = 0; round < (samples ?? ROUNDS); round++) {
         for (const filter of filters) measure(encoding, chunks, filter, figures.get(filter) as Figures);
@@ -56,9 +62,9 @@ await runBench(
     }
     report.section(
       'Bytes of a chunk / bytes stored @ GB/s encoded and checked, GB/s decoded (medians)',
-      ['state', 'none', 'shuffle', 'delta', 'difference'].map((name) => ({ name })),
+      ['state', 'none', 'shuffle', 'delta', 'difference', 'dictionary'].map((name) => ({ name })),
       rows,
-      'none: zstd level 1; the others: filtered, zstd level -1. A difference is one from the state saved before.',
+      'none: zstd level 1; the others: filtered, zstd level -1. A difference is one from the state saved before, which is the dictionary too (level 1).',
     );
     const saved = [];
     for (const physics of allPhysics()) saved.push(await savedRow(physics, join(folder, physics.name)));
@@ -141,5 +147,5 @@ function rate(bytes: number, millis: readonly number[]): string {
 }
 
 function nameOf(filter: Filter): string {
-  return numberFilter(filter)?.kind ?? 'none';
+  return filter === Filter.dictionary ? 'dictionary' : (numberFilter(filter)?.kind ?? 'none');
 }

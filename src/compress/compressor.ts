@@ -11,10 +11,13 @@ import { SnapError } from '../base/errors.js';
 
 export interface Compressor {
   readonly name: 'zstd-napi' | 'node:zlib' | 'none';
-  /** Compresses `source` into `target`; returns the length, or 0 where it does not fit. */
-  compress(source: Buffer, target: Buffer): number;
+  /**
+   * Compresses `source` into `target`; returns the length, or 0 where it does not fit. With a dictionary (see
+   * `isPlainDictionary`) what stands in that takes next to nothing; 0 too where nothing here knows dictionaries.
+   */
+  compress(source: Buffer, target: Buffer, dictionary?: Buffer): number;
   /** Decompresses a frame that must fill `target` exactly; throws SNAP_CORRUPT otherwise. */
-  decompress(source: Buffer, target: Buffer): void;
+  decompress(source: Buffer, target: Buffer, dictionary?: Buffer): void;
 }
 
 /** Speed is what level 1 is for: the disk should be the limit, not the CPU. */
@@ -25,10 +28,15 @@ export const FASTEST_LEVEL = -1;
 interface AddonContext {
   setParameter(parameter: number, value: number): void;
   compress2(target: Uint8Array, source: Uint8Array): number;
+  compressUsingDict(target: Uint8Array, source: Uint8Array, dictionary: Uint8Array, level: number): number;
+}
+interface AddonDecoder {
+  decompress(target: Uint8Array, source: Uint8Array): number;
+  decompressUsingDict(target: Uint8Array, source: Uint8Array, dictionary: Uint8Array): number;
 }
 interface Addon {
   CCtx: new () => AddonContext;
-  DCtx: new () => { decompress(target: Uint8Array, source: Uint8Array): number };
+  DCtx: new () => AddonDecoder;
   CParameter: { compressionLevel: number };
   compressBound(length: number): number;
 }
@@ -73,18 +81,22 @@ export function fromAddon(level: number): Compressor | undefined {
   const decoder = new addon.DCtx();
   return {
     name: 'zstd-napi',
-    compress(source, target) {
+    compress(source, target, dictionary) {
       try {
-        return encoder.compress2(target, source);
+        return dictionary
+          ? encoder.compressUsingDict(target, source, dictionary, level)
+          : encoder.compress2(target, source);
       } catch (error) {
         if (target.length < addon.compressBound(source.length)) return 0;
         throw error;
       }
     },
-    decompress(source, target) {
+    decompress(source, target, dictionary) {
       let length = -1;
       try {
-        length = decoder.decompress(target, source);
+        length = dictionary
+          ? decoder.decompressUsingDict(target, source, dictionary)
+          : decoder.decompress(target, source);
       } catch (error) {
         throw damaged(error);
       }
@@ -100,17 +112,19 @@ export function fromNode(level: number): Compressor | undefined {
   if (levelParameter === undefined || hasteParameter === undefined) return undefined;
   // Node takes -1 for "not set". What level -1 means is level 1 with this much haste.
   const params = level < 0 ? { [levelParameter]: 1, [hasteParameter]: -level } : { [levelParameter]: level };
-  const options = { params };
+  const knowsDictionaries = zstdCompressSync(PROBE, { params, dictionary: PROBE }).length < PROBE.length;
   return {
     name: 'node:zlib',
-    compress(source, target) {
-      const frame = zstdCompressSync(source, options);
+    compress(source, target, dictionary) {
+      if (dictionary && !knowsDictionaries) return 0;
+      const frame = zstdCompressSync(source, { params, dictionary });
       return frame.length <= target.length ? frame.copy(target) : 0;
     },
-    decompress(source, target) {
+    decompress(source, target, dictionary) {
+      if (dictionary && !knowsDictionaries) throw tooOld();
       let raw: Buffer;
       try {
-        raw = zstdDecompressSync(source, { maxOutputLength: Math.max(1, target.length) });
+        raw = zstdDecompressSync(source, { maxOutputLength: Math.max(1, target.length), dictionary });
       } catch (error) {
         throw damaged(error);
       }
@@ -119,6 +133,9 @@ export function fromNode(level: number): Compressor | undefined {
     },
   };
 }
+
+/** Shorter only with itself for a dictionary: Node before 22.19 takes none, in silence. */
+const PROBE = Buffer.from(Array.from({ length: 64 }, (_, at) => (at * 167) & 0xff));
 
 const nothing: Compressor = {
   name: 'none',
@@ -130,6 +147,13 @@ const nothing: Compressor = {
     );
   },
 };
+
+function tooOld(): SnapError {
+  return new SnapError(
+    'SNAP_UNSUPPORTED',
+    'this store holds chunks that are compressed with others, which the zstd of this Node cannot read: use Node >= 22.19, or allow the install script of zstd-napi and reinstall',
+  );
+}
 
 function damaged(cause?: unknown): SnapError {
   return new SnapError('SNAP_CORRUPT', 'a compressed record cannot be decompressed', { cause });

@@ -8,7 +8,8 @@
  */
 
 import { SnapError } from '../base/errors.js';
-import { MAX_FILTERED_BYTES, numberFilter, takesBase } from '../format/number-filters.js';
+import { fitsBase, isPlainDictionary, MAX_FILTERED_BYTES, takesBase } from '../format/bases.js';
+import { numberFilter } from '../format/number-filters.js';
 import { Codec, Filter } from '../format/record.js';
 import type { Compressor } from './compressor.js';
 import { type Filters, findFilters } from './filters.js';
@@ -46,7 +47,7 @@ export class Encoding {
 
   /**
    * With the filter if that pays, else as it is. The base is given where the filter takes one: an earlier version of the
-   * bytes, as long.
+   * bytes, of a length that fits.
    */
   encode(raw: Buffer, filter: Filter = Filter.none, base?: Buffer): Encoded {
     const stored = this.#compressed(raw, filter, base);
@@ -64,14 +65,20 @@ export class Encoding {
 
   /** Fills `target` (of the raw length) with what `stored` holds. */
   decode(codec: Codec, filter: Filter, stored: Buffer, target: Buffer, base?: Buffer): void {
-    const numbers = numberFilter(filter);
-    if (!numbers) {
+    if (filter === Filter.none) {
       this.#decompress(codec, stored, target);
       return;
     }
     if (target.length > MAX_FILTERED_BYTES) throw damaged('a filtered record is too long');
-    if (takesBase(filter) && base?.length !== target.length) {
-      throw damaged('a record has another length than its base');
+    if (takesBase(filter) && !(base && fitsBase(filter, target.length, base.length))) {
+      throw damaged('the base of a record has a length that it cannot have');
+    }
+    const numbers = numberFilter(filter);
+    if (!numbers) {
+      if (codec !== Codec.zstd || !base || !isPlainDictionary(base))
+        throw damaged('a record has no dictionary');
+      this.#compressor.decompress(stored, target, base);
+      return;
     }
     const filters = this.#findFilters();
     this.#decompress(codec, stored, filters.planes(target.length));
@@ -91,7 +98,8 @@ export class Encoding {
   #compressed(raw: Buffer, filter: Filter, base: Buffer | undefined): Buffer | undefined {
     const numbers = numberFilter(filter);
     if (!this.compresses || raw.length < SMALLEST) return undefined;
-    if (numbers && raw.length > MAX_FILTERED_BYTES) return undefined;
+    if (filter !== Filter.none && raw.length > MAX_FILTERED_BYTES) return undefined;
+    if (filter === Filter.dictionary && !(base && isPlainDictionary(base))) return undefined;
     if (this.#check.length < raw.length) {
       this.#frame = Buffer.allocUnsafeSlow(raw.length);
       this.#check = Buffer.allocUnsafeSlow(raw.length);
@@ -99,7 +107,7 @@ export class Encoding {
     const room = this.#frame.subarray(0, Math.floor(raw.length * WORTHWHILE));
     const length = numbers
       ? this.#forFiltered.compress(this.#findFilters().filter(numbers, raw, base), room)
-      : this.#compressor.compress(raw, room);
+      : this.#compressor.compress(raw, room, base);
     return length > 0 ? room.subarray(0, length) : undefined;
   }
 

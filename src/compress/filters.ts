@@ -9,7 +9,8 @@
  */
 
 import { invariant } from '../base/errors.js';
-import { MAX_FILTERED_BYTES, type NumberFilter } from '../format/number-filters.js';
+import { MAX_FILTERED_BYTES } from '../format/bases.js';
+import type { NumberFilter } from '../format/number-filters.js';
 import { AT_BASE, AT_PLANES, AT_RAW, BLOCK_NUMBERS, type Kernels, kernelModule } from './kernels.js';
 import * as plain from './plain.js';
 

@@ -9,12 +9,8 @@
  * before each of them: they are what the first number follows.
  */
 
-import {
-  MAX_FILTERED_BYTES,
-  NUMBER_FILTERS,
-  type NumberFilter,
-  type Width,
-} from '../format/number-filters.js';
+import { MAX_FILTERED_BYTES } from '../format/bases.js';
+import { NUMBER_FILTERS, type NumberFilter, type Width } from '../format/number-filters.js';
 import * as wasm from './assembler.js';
 import { type Code, get, i32, join, set } from './assembler.js';
 

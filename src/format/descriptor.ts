@@ -27,14 +27,16 @@ export interface Descriptor {
 /**
  * Features that this program knows, and for what each has to be known.
  *
- *   patch    pages stored as patches
- *   shuffle  filters for numbers
- *   base     chunks stored as differences from others
+ *   patch       pages stored as patches
+ *   shuffle     filters for numbers
+ *   base        chunks stored as differences from others
+ *   dictionary  chunks of which another one is zstd's dictionary
  */
 const FEATURES = {
   patch: ['read', 'gc'],
   shuffle: ['read'],
   base: ['read', 'gc'],
+  dictionary: ['read'],
 } as const satisfies Record<string, readonly StoreOperation[]>;
 
 export type Feature = keyof typeof FEATURES;

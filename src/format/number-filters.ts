@@ -10,11 +10,7 @@
  * Bytes that are left over after the last number follow as they are.
  */
 
-import { MiB } from '../base/sizes.js';
 import { Filter } from './record.js';
-
-/** Longer records are not filtered: who reads them knows how much memory it takes. */
-export const MAX_FILTERED_BYTES = MiB;
 
 /** Bytes of a number. */
 export type Width = 4 | 8;
@@ -43,10 +39,7 @@ export function numberFilter(filter: Filter): NumberFilter | undefined {
 
 /** The filters for numbers of so many bytes, with or without a base. */
 export function filtersFor(width: Width, base: boolean): Filter[] {
-  return CODES.filter((one) => one.width === width && takesBase(one.code) === base).map(({ code }) => code);
-}
-
-/** True where what is stored can be read only with a base. */
-export function takesBase(filter: Filter): boolean {
-  return filter === Filter.patch || numberFilter(filter)?.kind === 'difference';
+  return CODES.filter((one) => one.width === width && (one.kind === 'difference') === base).map(
+    ({ code }) => code,
+  );
 }

@@ -106,6 +106,8 @@ export const Filter = {
   difference8: 5,
   delta4: 6,
   delta8: 7,
+  /** Nothing is done to the bytes: a base record is the dictionary of the codec, which is zstd. */
+  dictionary: 8,
 } as const;
 export type Filter = (typeof Filter)[keyof typeof Filter];
 
@@ -201,7 +203,7 @@ export function checkUnderstood(header: RecordHeader): void {
   const { codec, filter, flags } = header;
   const understood =
     (codec === Codec.raw || codec === Codec.zstd) &&
-    filter <= Filter.delta8 &&
+    filter <= Filter.dictionary &&
     (flags & ~KNOWN_FLAGS) === 0 &&
     (flags & RecordFlag.encrypted) === 0;
   if (!understood) {

@@ -12,7 +12,7 @@ import { invariant, isSnapError } from '../base/errors.js';
 import { CHUNK_ID_BYTES, type ChunkId, chunkKey } from '../base/ids.js';
 import { chunkIdOf } from '../chunker/ids.js';
 import type { Encoding } from '../compress/encoding.js';
-import { takesBase } from '../format/number-filters.js';
+import { fitsBase, MAX_FILTERED_BYTES, takesBase } from '../format/bases.js';
 import type { Location } from '../format/pack.js';
 import { makePatch } from '../format/patch.js';
 import { Codec, Filter, RecordFlag, RecordType, recordBytes } from '../format/record.js';
@@ -103,12 +103,13 @@ export class Content {
     if (!location || !takesBase(location.filter)) return location;
     if (location.filter === Filter.patch) return undefined;
     const base = unlessDamaged(() => this.baseOf(id));
-    return base && this.isBase(base, location.rawLength) ? location : undefined;
+    return base && this.mayBeBase(base, location) ? location : undefined;
   }
 
-  /** True where a chunk of so many bytes may be a difference from another: that is known, stored alone, and as long. */
-  isBase(id: ChunkId, byteLength: number): boolean {
-    return this.#knownAlone(id)?.rawLength === byteLength;
+  /** True where a chunk that is stored so may be a difference from another: that is known, stored alone, and fits. */
+  mayBeBase(id: ChunkId, { filter, rawLength }: Pick<Location, 'filter' | 'rawLength'>): boolean {
+    const base = this.#knownAlone(id);
+    return base !== undefined && fitsBase(filter, rawLength, base.rawLength);
   }
 
   /** The record with which a chunk or page has to be read; undefined where it is stored alone. */
@@ -178,9 +179,8 @@ export class Content {
     { filter: wanted, previous, atMost }: NonNullable<ChunkStorage['difference']>,
   ): StoredChunk | undefined {
     if (this.#unreadable.has(chunkKey(id))) return undefined;
-    if (this.#base.length < raw.length) this.#base = Buffer.allocUnsafeSlow(raw.length);
-    const base = this.chunkBase(previous, this.#base.subarray(0, raw.length));
-    if (!base) return undefined;
+    const base = this.chunkBase(previous);
+    if (!base || !fitsBase(wanted, raw.length, base.raw.length)) return undefined;
     const { codec, filter, stored } = this.#encoding.encode(raw, wanted, base.raw);
     const most = atMost(base.storedBytes);
     if (filter !== wanted || recordBytes(CHUNK_ID_BYTES + stored.length) > most) return undefined;
@@ -190,16 +190,19 @@ export class Content {
   }
 
   /**
-   * What a new version of a chunk may be stored as a difference from: `previous`, or what that is one from itself. `raw`
-   * has the length of the new version, and takes the bytes of the base.
+   * What a new version of a chunk may be stored as a difference from, where it fits: `previous`, or what that is one from
+   * itself. Its bytes are valid until the next call.
    */
-  chunkBase(previous: ChunkId, raw: Buffer): ChunkBase | undefined {
+  chunkBase(previous: ChunkId): ChunkBase | undefined {
     try {
       if (!this.locate(previous)) return undefined;
       const id = this.baseOf(previous) ?? previous;
       const location = this.#knownAlone(id);
+      if (!location || location.rawLength > MAX_FILTERED_BYTES) return undefined;
       // What is not committed may not be on the disk yet.
-      if (location?.rawLength !== raw.length || this.#log.uncommitted(chunkKey(id))) return undefined;
+      if (this.#log.uncommitted(chunkKey(id))) return undefined;
+      if (this.#base.length < location.rawLength) this.#base = Buffer.allocUnsafeSlow(location.rawLength);
+      const raw = this.#base.subarray(0, location.rawLength);
       this.reader.readInto(id, raw);
       return { id, raw, storedBytes: recordBytes(location.storedLength) };
     } catch (error) {

@@ -8,8 +8,8 @@
 
 import { isSnapError } from '../base/errors.js';
 import type { ChunkId, SnapshotId } from '../base/ids.js';
+import { takesBase } from '../format/bases.js';
 import { encodeManifest, type Manifest, type RegionEntry } from '../format/manifest.js';
-import { takesBase } from '../format/number-filters.js';
 import { decodePage } from '../format/page.js';
 import { recordBytes } from '../format/record.js';
 import type { Tree } from '../format/tree.js';
@@ -101,12 +101,13 @@ class Scales {
 
   /** One that is a difference comes with its base; it is stored in full where that cannot be its base in the target. */
   #comingChunk(id: ChunkId, byteLength: number): void {
-    const { filter, storedLength } = this.#source.locate(id, byteLength);
+    const location = this.#source.locate(id, byteLength);
     const base = this.#source.chunkBaseOf(id, byteLength);
-    const there = base && this.#target?.knownChunk(base);
-    if (base) this.#add(base, () => (there ?? this.#source.locate(base, byteLength)).storedLength);
-    const isInFull = there ? !this.#target?.isBase(base as ChunkId, byteLength) : takesBase(filter) && !base;
-    this.#add(id, () => (isInFull ? byteLength : storedLength));
+    const there = base && this.#target?.knownChunk(base.id);
+    if (base) this.#add(base.id, () => (there ?? base.location).storedLength);
+    const isInFull =
+      base && there ? !this.#target?.mayBeBase(base.id, location) : takesBase(location.filter) && !base;
+    this.#add(id, () => (isInFull ? byteLength : location.storedLength));
   }
 
   *#page(height: number, id: ChunkId, byteLength: number): Generator<void> {

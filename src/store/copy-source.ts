@@ -6,8 +6,8 @@
 
 import { isSnapError, SnapError, type SnapErrorCode } from '../base/errors.js';
 import type { ChunkId } from '../base/ids.js';
+import { fitsBase, takesBase } from '../format/bases.js';
 import type { Manifest, RegionEntry } from '../format/manifest.js';
-import { takesBase } from '../format/number-filters.js';
 import type { Location } from '../format/pack.js';
 import { decodePage, type EntryList } from '../format/page.js';
 import { Filter } from '../format/record.js';
@@ -27,6 +27,12 @@ export class Unreadable extends Error {
     super(reason.message);
     this.reason = reason;
   }
+}
+
+/** A chunk that another is a difference from. */
+export interface SourceBase {
+  id: ChunkId;
+  location: Location;
 }
 
 export class CopySource {
@@ -55,19 +61,29 @@ export class CopySource {
   /** Where a chunk lies, which must have this length. */
   locate(id: ChunkId, byteLength: number): Location {
     return attempt(() => {
-      const location = this.store.locate(id);
-      if (!location)
-        throw new SnapError('SNAP_CORRUPT', `chunk ${id.toString('hex', 0, 8)} is in none of the packs`);
+      const location = this.#located(id);
       checkLength(location.rawLength, byteLength);
       return location;
     });
   }
 
+  #located(id: ChunkId): Location {
+    const location = this.store.locate(id);
+    if (location) return location;
+    throw new SnapError('SNAP_CORRUPT', `chunk ${id.toString('hex', 0, 8)} is in none of the packs`);
+  }
+
   /** The base of a chunk that is a difference; undefined for others, those too that have the bytes of a page that is a patch. */
-  chunkBaseOf(id: ChunkId, byteLength: number): ChunkId | undefined {
+  chunkBaseOf(id: ChunkId, byteLength: number): SourceBase | undefined {
     const { filter } = this.locate(id, byteLength);
     if (filter === Filter.patch || !takesBase(filter)) return undefined;
-    return this.baseOf(id);
+    const base = this.baseOf(id);
+    if (!base) return undefined;
+    return attempt(() => {
+      const location = this.#located(base);
+      if (fitsBase(filter, byteLength, location.rawLength)) return { id: base, location };
+      throw new SnapError('SNAP_CORRUPT', 'the base of a chunk has a length that it cannot have');
+    });
   }
 
   /** A chunk as it is stored, checked against its id; valid until something else is read. */

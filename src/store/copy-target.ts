@@ -9,8 +9,9 @@
 
 import { type ChunkId, chunkKey, type SnapshotId } from '../base/ids.js';
 import { MiB } from '../base/sizes.js';
+import { takesBase } from '../format/bases.js';
 import { encodeManifest, type Manifest } from '../format/manifest.js';
-import { takesBase } from '../format/number-filters.js';
+import type { Location } from '../format/pack.js';
 import { Filter, recordBytes } from '../format/record.js';
 import type { PatchBase } from './content.js';
 import type { CopySource } from './copy-source.js';
@@ -69,7 +70,8 @@ export class StoreTarget implements CopyTarget {
 
   async putChunk(id: ChunkId, byteLength: number, source: CopySource): Promise<void> {
     const base = source.chunkBaseOf(id, byteLength);
-    if (base && this.lengthOf(base) === undefined) await this.#putStored(base, byteLength, source);
+    if (base && this.lengthOf(base.id) === undefined)
+      await this.#putStored(base.id, base.location.rawLength, source);
     await this.#putStored(id, byteLength, source);
   }
 
@@ -79,7 +81,7 @@ export class StoreTarget implements CopyTarget {
     const base = source.chunkBaseOf(id, byteLength);
     const { location, stored, raw } = source.readStored(id);
     this.#store.begin();
-    const isReadable = base ? this.#store.isBase(base, byteLength) : !takesBase(location.filter);
+    const isReadable = base ? this.#store.mayBeBase(base.id, location) : !takesBase(location.filter);
     if (isReadable) this.#store.putStored(id, location, stored);
     else this.#store.putChunk(raw, id);
   }
@@ -162,10 +164,8 @@ export class Rehearsal implements CopyTarget {
 
   async putChunk(id: ChunkId, byteLength: number, source: CopySource): Promise<void> {
     const base = source.chunkBaseOf(id, byteLength);
-    for (const one of base && this.lengthOf(base) === undefined ? [base, id] : [id]) {
-      this.writtenBytes += recordBytes(source.locate(one, byteLength).storedLength);
-      this.#taken.set(one, byteLength);
-    }
+    if (base && this.lengthOf(base.id) === undefined) this.#take(base.id, base.location);
+    this.#take(id, source.locate(id, byteLength));
   }
 
   putPage(id: ChunkId, raw: Buffer, source: CopySource): void {
@@ -183,6 +183,11 @@ export class Rehearsal implements CopyTarget {
   async commit(): Promise<void> {}
 
   async rollback(): Promise<void> {}
+
+  #take(id: ChunkId, { rawLength, storedLength }: Location): void {
+    this.writtenBytes += recordBytes(storedLength);
+    this.#taken.set(id, rawLength);
+  }
 }
 
 /** A page that is in a store and can be read; undefined otherwise. */

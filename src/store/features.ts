@@ -1,7 +1,8 @@
 /** What a program has to know to use a store, as its descriptor says: said before anything is written that takes it. */
 
+import { takesBase } from '../format/bases.js';
 import { type Descriptor, type Feature, hasFeature, withFeature } from '../format/descriptor.js';
-import { numberFilter, takesBase } from '../format/number-filters.js';
+import { numberFilter } from '../format/number-filters.js';
 import { Filter } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
 import type { Io } from '../io/io.js';
@@ -25,6 +26,7 @@ export class Features {
   require(filter: Filter): void {
     if (numberFilter(filter)) this.#add('shuffle');
     if (takesBase(filter) && filter !== Filter.patch) this.#add('base');
+    if (filter === Filter.dictionary) this.#add('dictionary');
   }
 
   /** Before anything relies on the descriptor: writes it again where that failed. */

@@ -10,6 +10,7 @@
 
 import type { ChunkId } from '../base/ids.js';
 import { chunkIdOf } from '../chunker/ids.js';
+import { fitsBase } from '../format/bases.js';
 import { elementBytes, type RegionKind } from '../format/kinds.js';
 import { filtersFor, type Width } from '../format/number-filters.js';
 import { Filter } from '../format/record.js';
@@ -52,7 +53,7 @@ export class FilterChoice {
     this.#alone = widthsOf(kind).flatMap((width) => filtersFor(width, false));
     // Where little changed the difference is mostly zeros, whatever is made of the rest.
     const widths = widthsOf(kind).length > 0 ? widthsOf(kind) : UNKNOWN_WIDTHS;
-    this.#differences = widths.flatMap((width) => filtersFor(width, true));
+    this.#differences = [...widths.flatMap((width) => filtersFor(width, true)), Filter.dictionary];
   }
 
   /** Before a save of `count` chunks: which of them to try. */
@@ -86,14 +87,17 @@ export class FilterChoice {
   #learnDifference(store: Store, samples: readonly Sample[]): void {
     const pairs = samples.flatMap(({ raw, previous }) => {
       if (!previous || chunkIdOf(raw).equals(previous)) return [];
-      const base = store.chunkBase(previous, Buffer.allocUnsafe(raw.length));
-      return base ? [{ raw, base: base.raw }] : [];
+      const base = store.chunkBase(previous);
+      return base ? [{ raw, base: Buffer.from(base.raw), alone: store.sizeWith(this.alone, raw) }] : [];
     });
     if (pairs.length === 0) return;
     this.difference = undefined;
-    let least = CLEARLY * pairs.reduce((sum, { raw }) => sum + store.sizeWith(this.alone, raw), 0);
+    let least = CLEARLY * pairs.reduce((sum, { alone }) => sum + alone, 0);
     for (const filter of this.#differences) {
-      const size = pairs.reduce((sum, { raw, base }) => sum + store.sizeWith(filter, raw, base), 0);
+      const sizes = pairs.map(({ raw, base, alone }) =>
+        fitsBase(filter, raw.length, base.length) ? store.sizeWith(filter, raw, base) : alone,
+      );
+      const size = sizes.reduce((sum, one) => sum + one, 0);
       if (size >= least) continue;
       this.difference = filter;
       least = size;

@@ -4,7 +4,7 @@ import { isSnapError, SnapError } from '../base/errors.js';
 import { asChunkId, CHUNK_ID_BYTES, type ChunkId } from '../base/ids.js';
 import { chunkIdOf } from '../chunker/ids.js';
 import type { Encoding } from '../compress/encoding.js';
-import { takesBase } from '../format/number-filters.js';
+import { fitsBase, takesBase } from '../format/bases.js';
 import type { Location } from '../format/pack.js';
 import { applyPatch } from '../format/patch.js';
 import { checkUnderstood, Filter, MAX_RECORD_BYTES, RecordFlag, RecordType } from '../format/record.js';
@@ -143,8 +143,8 @@ export class RecordReader {
     const base = this.#find(id);
     const { pack, offset, filter, rawLength } = location;
     if (takesBase(base.filter)) throw damaged(pack, offset, 'the base of a record has a base itself');
-    if (filter !== Filter.patch && base.rawLength !== rawLength) {
-      throw damaged(pack, offset, 'a record has another length than its base');
+    if (!fitsBase(filter, rawLength, base.rawLength)) {
+      throw damaged(pack, offset, 'the base of a record has a length that it cannot have');
     }
     if (this.#base.length < base.rawLength) this.#base = Buffer.allocUnsafeSlow(base.rawLength);
     const raw = this.#base.subarray(0, base.rawLength);

@@ -197,17 +197,17 @@ export class Store {
     return this.#content.baseOf(id);
   }
 
-  /** True where a chunk of so many bytes may be a difference from another: that is known, stored alone, and as long. */
-  isBase(id: ChunkId, byteLength: number): boolean {
-    return this.#content.isBase(id, byteLength);
+  /** True where a chunk that is stored so may be a difference from another: that is known, stored alone, and fits. */
+  mayBeBase(id: ChunkId, chunk: Location): boolean {
+    return this.#content.mayBeBase(id, chunk);
   }
 
   /**
-   * What a new version of a chunk may be stored as a difference from: `previous`, or what that is one from itself. `raw`
-   * has the length of the new version, and takes the bytes of the base.
+   * What a new version of a chunk may be stored as a difference from, where it fits: `previous`, or what that is one from
+   * itself. Its bytes are valid until the next call.
    */
-  chunkBase(previous: ChunkId, raw: Buffer): ChunkBase | undefined {
-    return this.#content.chunkBase(previous, raw);
+  chunkBase(previous: ChunkId): ChunkBase | undefined {
+    return this.#content.chunkBase(previous);
   }
 
   /** Bytes of chunks, pages and manifests that were read since the store was opened. */

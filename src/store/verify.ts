@@ -12,16 +12,9 @@
 
 import { SnapError } from '../base/errors.js';
 import { type ChunkId, chunkKey } from '../base/ids.js';
-import { takesBase } from '../format/number-filters.js';
+import { fitsBase, takesBase } from '../format/bases.js';
 import { type Location, locationOf, TRAILER_BYTES } from '../format/pack.js';
-import {
-  Filter,
-  isContent,
-  RECORD_ALIGNMENT,
-  type RecordHeader,
-  RecordType,
-  recordBytes,
-} from '../format/record.js';
+import { isContent, RECORD_ALIGNMENT, type RecordHeader, RecordType, recordBytes } from '../format/record.js';
 import type { Tree } from '../format/tree.js';
 import type { Summary } from './index.js';
 import { readRegionTable } from './manifests.js';
@@ -315,13 +308,17 @@ export function verification(
     const { filter } = checkPlace(id, byteLength);
     if (!takesBase(filter) || soundDifferences.has(chunkKey(id))) return;
     const base = store.baseOf(id);
-    if (base && takesBase(checkPlace(base, filter === Filter.patch ? undefined : byteLength).filter)) {
+    const place = base && checkPlace(base);
+    if (place && takesBase(place.filter)) {
       throw new SnapError('SNAP_CORRUPT', 'the base of a chunk has a base itself');
+    }
+    if (place && !fitsBase(filter, byteLength, place.rawLength)) {
+      throw new SnapError('SNAP_CORRUPT', 'the base of a chunk has a length that it cannot have');
     }
     soundDifferences.add(chunkKey(id));
   }
 
-  function checkPlace(id: ChunkId, byteLength: number | undefined): Location {
+  function checkPlace(id: ChunkId, byteLength?: number): Location {
     const location: Location | undefined = store.locate(id);
     if (!location)
       throw new SnapError('SNAP_CORRUPT', `chunk ${id.toString('hex', 0, 8)} is in none of the packs`);

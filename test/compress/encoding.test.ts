@@ -14,12 +14,8 @@ import {
 } from '../../src/compress/compressor.js';
 import { Encoding } from '../../src/compress/encoding.js';
 import { Filters, makeKernels } from '../../src/compress/filters.js';
-import {
-  MAX_FILTERED_BYTES,
-  type NumberFilter,
-  numberFilter,
-  takesBase,
-} from '../../src/format/number-filters.js';
+import { MAX_FILTERED_BYTES, takesBase } from '../../src/format/bases.js';
+import { type NumberFilter, numberFilter } from '../../src/format/number-filters.js';
 import { Codec, Filter } from '../../src/format/record.js';
 import { budget } from '../support/budget.js';
 import { fuzz } from '../support/fuzz.js';
@@ -84,6 +80,64 @@ test('numbers come back as they were, with every filter', () => {
   }
 });
 
+/** Text, and the same with words put in and taken out. */
+const versions = (): [Buffer, Buffer] => {
+  const words = Array.from({ length: 400 }, () => random.bytes(5).toString('hex'));
+  const before = Buffer.from(words.join(' '));
+  words.splice(100, 0, 'put', 'in');
+  words.splice(300, 3);
+  return [before, Buffer.from(words.join(' '))];
+};
+
+test('what stands in a dictionary takes next to nothing, wherever it stands', () => {
+  for (const level of [1, 3, 19]) {
+    const encoding = new Encoding(findCompressor(level), true);
+    const [before, after] = versions();
+    const codec = roundTrip(encoding, after, Filter.dictionary, before);
+    if (codec === Codec.raw) continue;
+    assert.ok(encoding.sizeOf(after, Filter.dictionary, before) < 100);
+    assert.ok(encoding.sizeOf(after) > 1000);
+  }
+});
+
+test('bytes come back whatever the dictionary is', () => {
+  const encoding = new Encoding(findCompressor(1), true);
+  fc.assert(
+    fc.property(content, content, fc.boolean(), (raw, base, isLike) => {
+      const like = isLike ? Buffer.concat([raw.subarray(raw.length >> 1), base]) : base;
+      void roundTrip(encoding, raw, Filter.dictionary, like);
+    }),
+    { numRuns: budget(100) },
+  );
+});
+
+test('what zstd would not take for a dictionary as it is, is none', () => {
+  const encoding = new Encoding(findCompressor(1), true);
+  const [before, after] = versions();
+  const magic = Buffer.from(before);
+  magic.writeUInt32LE(0xec30a437);
+  const long = Buffer.concat([before, Buffer.alloc(MAX_FILTERED_BYTES)]);
+  for (const base of [magic, before.subarray(0, 7)]) {
+    assert.equal(encoding.encode(after, Filter.dictionary, base).filter, Filter.none);
+  }
+  const frame = Buffer.from(encoding.encode(after, Filter.dictionary, before).stored);
+  for (const base of [undefined, magic, before.subarray(0, 7), long]) {
+    assert.throws(
+      () => encoding.decode(Codec.zstd, Filter.dictionary, frame, Buffer.alloc(after.length), base),
+      (error) => isSnapError(error, 'SNAP_CORRUPT'),
+    );
+  }
+  assert.throws(
+    () => encoding.decode(Codec.raw, Filter.dictionary, frame, Buffer.alloc(after.length), before),
+    (error) => isSnapError(error, 'SNAP_CORRUPT'),
+  );
+  // It may be a sound one: then it says more than its bytes, and no other program would read it so.
+  let asked = 0;
+  const asking: Compressor = { ...lying, compress: () => ++asked && 0 };
+  for (const base of [magic, before]) new Encoding(asking, true).encode(after, Filter.dictionary, base);
+  assert.equal(asked, 1);
+});
+
 test('what does not compress, is tiny, or is not to be compressed is stored raw', () => {
   const encoding = new Encoding(findCompressor(1), true);
   assert.equal(roundTrip(encoding, random.bytes(4096)), Codec.raw);
@@ -102,6 +156,24 @@ test('every compressor reads the frames of every other', () => {
       const target = Buffer.alloc(raw.length);
       reader.decompress(frame.subarray(0, length), target);
       assert.ok(target.equals(raw), `${writer.name} to ${reader.name}`);
+    }
+  }
+});
+
+test('every compressor that knows dictionaries reads the frames of every other; one that does not says so', () => {
+  const [before, after] = versions();
+  for (const writer of available) {
+    const frame = Buffer.alloc(after.length);
+    const length = writer.compress(after, frame, before);
+    if (length === 0) continue;
+    assert.ok(length < 200, `${writer.name}: ${length} bytes`);
+    for (const reader of available) {
+      const knows = reader.compress(after, Buffer.alloc(after.length), before) > 0;
+      const target = Buffer.alloc(after.length);
+      const read = () => reader.decompress(frame.subarray(0, length), target, before);
+      if (knows) read();
+      else assert.throws(read, (error) => isSnapError(error, 'SNAP_UNSUPPORTED'));
+      assert.ok(!knows || target.equals(after), `${writer.name} to ${reader.name}`);
     }
   }
 });
@@ -148,6 +220,10 @@ test('a compressor that errs costs space, never data', () => {
     },
   };
   assert.equal(roundTrip(new Encoding(failing, true), Buffer.alloc(4096)), Codec.raw);
+  const [before, after] = versions();
+  for (const compressor of [lying, failing]) {
+    assert.equal(roundTrip(new Encoding(compressor, true), after, Filter.dictionary, before), Codec.raw);
+  }
 });
 
 test('a filter that errs costs space, never data', () => {

@@ -163,7 +163,7 @@ test('a record with a codec, filter or flag of a newer program is refused as suc
     pack: 1,
   };
   checkUnderstood(header);
-  for (const odd of [{ codec: 2 }, { filter: 8 }, { flags: 2 }, { flags: 4 }]) {
+  for (const odd of [{ codec: 2 }, { filter: 9 }, { flags: 2 }, { flags: 4 }]) {
     assert.throws(
       () => checkUnderstood({ ...header, ...odd } as RecordHeader),
       (error) => isSnapError(error, 'SNAP_FORMAT'),

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SnapshotId } from '../../src/base/ids.js';
-import { takesBase } from '../../src/format/number-filters.js';
+import { takesBase } from '../../src/format/bases.js';
 import { RecordType } from '../../src/format/record.js';
 import { repairStore } from '../../src/store/repair.js';
 import type { Store } from '../../src/store/store.js';

@@ -88,6 +88,27 @@ test('what a difference takes is told readers and collectors, durably, before it
   await store.close();
 });
 
+test('what a dictionary takes is told readers, durably, before it is written', async () => {
+  const disk = new SimulatedDisk(1);
+  const { store } = await openOn(disk, LZ);
+  store.begin();
+  const { id: previous } = store.putChunk(field);
+  await store.commit();
+  let seen = 0;
+  disk.beforeChange = () => {
+    if (!recordsOf(disk.contents(packPath(1))).some(({ filter }) => filter === Filter.dictionary)) return;
+    const { features } = descriptorOn(new SimulatedDisk(1, diskAfter(disk.image(), 'nothing', 1)));
+    assert.deepEqual(features, { read: ['patch', 'base', 'dictionary'], write: [], gc: ['patch', 'base'] });
+    seen++;
+  };
+  const difference = { filter: Filter.dictionary, previous, atMost: (alone: number) => alone };
+  store.begin();
+  store.putChunk(field.subarray(1), undefined, { alone: Filter.none, difference });
+  await store.commit();
+  assert.ok(seen > 0);
+  await store.close();
+});
+
 test('where the descriptor cannot be written nothing is that it would have to say', async () => {
   const disk = new SimulatedDisk(1);
   const { store } = await openOn(disk, LZ);

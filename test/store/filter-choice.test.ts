@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { ChunkId } from '../../src/base/ids.js';
 import { chunkIdOf } from '../../src/chunker/ids.js';
 import type { RegionKind } from '../../src/format/kinds.js';
+import { Filter } from '../../src/format/record.js';
 import { FilterChoice } from '../../src/store/filter-choice.js';
 import type { Store } from '../../src/store/store.js';
 import { openOn } from '../support/direct.js';
@@ -72,6 +73,45 @@ for (const kind of ['Float64Array', 'Float32Array', 'bytes', 'Uint8Array', 'skel
     await store.close();
   });
 }
+
+for (const kind of ['Float64Array', 'bytes', 'skeleton'] as const) {
+  test(`of ${kind}, bytes that move a little are stored as differences that know it`, async () => {
+    const { store, saved } = await opened(kind);
+    let bytes = random.bytes(CHUNK * CHUNKS);
+    const first = await saved.save(bytes, ALL);
+    for (let step = 0; step < 3; step++) {
+      const at = random.below(CHUNK / 4);
+      bytes = Buffer.concat([bytes.subarray(0, at), random.bytes(5), bytes.subarray(at)]);
+      const written = await saved.save(bytes.subarray(0, CHUNK * CHUNKS), ALL);
+      assert.ok(written < first / 8, `${written} of ${first} bytes`);
+      assert.equal(saved.choice.difference, Filter.dictionary);
+    }
+    await store.close();
+  });
+}
+
+test('a last chunk that grew tells nothing of differences that it cannot be stored as', async () => {
+  const { store, saved } = await opened('Float64Array');
+  const bytes = random.bytes(CHUNK * CHUNKS);
+  await saved.save(bytes.subarray(0, CHUNK * CHUNKS - 800), ALL);
+  touch(bytes, 0);
+  await saved.save(bytes, [0, CHUNKS - 1]);
+  assert.equal(saved.choice.difference, Filter.dictionary);
+  await store.close();
+});
+
+test('of numbers that change slowly the differences are stored that zstd alone does not find', async () => {
+  const { store, saved } = await opened('Float64Array');
+  const numbers = new Float64Array((CHUNK * CHUNKS) / 8);
+  const step = async (time: number) => {
+    for (const at of numbers.keys()) numbers[at] = 20 + Math.sin(at / 50 + time / 1000) + Math.sin(at) / 1e9;
+    return saved.save(Buffer.from(numbers.buffer), ALL);
+  };
+  await step(0);
+  await step(1);
+  assert.equal(saved.choice.difference, Filter.difference8);
+  await store.close();
+});
 
 test('where everything changes nothing is read back but for trials, more and more seldom', async () => {
   const { store, saved } = await opened('Float64Array');

@@ -5,7 +5,7 @@ import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { Snap, type SnapshotInfo } from '../../src/index.js';
-import { changingState, fixtureState, Particle } from '../fixtures/state.js';
+import { changingState, fixtureState, growingState, Particle } from '../fixtures/state.js';
 import { temporaryFolder } from '../support/real-store.js';
 
 const FIXTURES = resolve('test/fixtures/format-v1');
@@ -25,9 +25,13 @@ const LISTED: Record<string, string[]> = {
   killed: ['first 7', 'first 6', 'first 5', 'first 4', 'first 3', 'first 2', 'first 1', 'first 0'],
   raw: ['first 2', 'first 1', 'first 0'],
   differences: ['first 9', 'first 8', 'first 7', 'first 6', 'first 5', 'first 4'],
+  insertions: ['first 9', 'first 8', 'first 7', 'first 6', 'first 5', 'first 4'],
 };
 const TAGS: Record<string, string[]> = { clean: ['kept 3', 'late-13 13'] };
-const STATES: Record<string, (step: number) => unknown> = { differences: changingState };
+const STATES: Record<string, (step: number) => unknown> = {
+  differences: changingState,
+  insertions: growingState,
+};
 
 const WAYS: Record<string, { readOnly: boolean; withoutIndex: boolean }> = {
   'as it is': { readOnly: false, withoutIndex: false },

@@ -5,16 +5,19 @@ import { test } from 'node:test';
 import { isSnapError, type SnapErrorCode } from '../../src/base/errors.js';
 import { chunkIdOf } from '../../src/chunker/ids.js';
 import { findCompressor } from '../../src/compress/compressor.js';
+import { MAX_FILTERED_BYTES } from '../../src/format/bases.js';
 import { EntryList, PAGE_ENTRIES } from '../../src/format/page.js';
 import { makePatch } from '../../src/format/patch.js';
-import { Codec, Filter, RecordFlag, RecordType } from '../../src/format/record.js';
+import { Codec, Filter, RecordFlag, type RecordHeader, RecordType } from '../../src/format/record.js';
 import { Store } from '../../src/store/store.js';
 import { FORGED_ID, Forge, treeOf } from '../support/forge.js';
+import { Random } from '../support/random.js';
 import { readSnapshot } from '../support/saved.js';
 import { STORE } from '../support/session.js';
 import { type DiskImage, SimulatedDisk } from '../support/simulated-disk.js';
 
 const MEMORY_BYTES = 80 << 20;
+const random = new Random(1);
 
 /** Opens a forged store in both ways and restores from it; says with which code that fails, if it does. */
 async function restore(image: DiskImage): Promise<SnapErrorCode | 'restored' | 'absent'> {
@@ -201,6 +204,71 @@ test('a difference whose base is a difference, itself, missing, of another lengt
     forge.addSnapshot(treeOf(id, raw.length));
     forge.commit();
     assert.equal(await restore(forge.image()), 'SNAP_CORRUPT', what);
+  }
+});
+
+/** Bytes, and a frame of them for which other bytes are the dictionary. */
+function framed(raw: Buffer, dictionary: Buffer): Buffer {
+  const frame = Buffer.alloc(raw.length + 100);
+  return frame.subarray(0, findCompressor(1).compress(raw, frame, dictionary));
+}
+
+test('a dictionary that is one itself, missing, too short or long, or not what zstd takes as it is, is refused', async (t) => {
+  const raw = random.bytes(256);
+  const other = Buffer.concat([raw.subarray(8), raw.subarray(0, 8)]);
+  if (framed(raw, other).length === 0) return t.skip('the zstd here takes no dictionaries');
+  const lies = {
+    id: chunkIdOf(raw),
+    rawLength: raw.length,
+    codec: Codec.zstd,
+    filter: Filter.dictionary,
+    flags: RecordFlag.hasBase,
+  };
+  const entropy = Buffer.from(other);
+  entropy.writeUInt32LE(0xec30a437);
+  const kinds: [
+    string,
+    SnapErrorCode | 'restored',
+    (forge: Forge) => Buffer,
+    Partial<RecordHeader>?,
+    Buffer?,
+  ][] = [
+    ['as it is written', 'restored', (forge) => forge.add(RecordType.chunk, other)],
+    ['itself', 'SNAP_CORRUPT', () => chunkIdOf(raw)],
+    ['missing', 'SNAP_CORRUPT', () => chunkIdOf(Buffer.from('nowhere'))],
+    ['no flag', 'SNAP_CORRUPT', (forge) => forge.add(RecordType.chunk, other), { flags: 0 }],
+    ['no frame', 'SNAP_CORRUPT', (forge) => forge.add(RecordType.chunk, other), { codec: Codec.raw }, raw],
+    ['other bytes', 'SNAP_CORRUPT', (forge) => forge.add(RecordType.chunk, random.bytes(256))],
+    [
+      'too short',
+      'SNAP_CORRUPT',
+      (forge) => forge.add(RecordType.chunk, Buffer.alloc(7)),
+      {},
+      framed(raw, raw),
+    ],
+    [
+      'too long',
+      'SNAP_CORRUPT',
+      (forge) => forge.add(RecordType.chunk, Buffer.alloc(MAX_FILTERED_BYTES + 1)),
+    ],
+    ['of zstd', 'SNAP_CORRUPT', (forge) => forge.add(RecordType.chunk, entropy), {}, framed(raw, other)],
+    [
+      'a difference',
+      'SNAP_CORRUPT',
+      (forge) => {
+        const alone = forge.add(RecordType.chunk, raw);
+        const stored = Buffer.concat([alone, framed(other, raw)]);
+        return forge.add(RecordType.chunk, stored, { ...lies, id: chunkIdOf(other) });
+      },
+    ],
+  ];
+  for (const [what, outcome, makeBase, more, frame = framed(raw, other)] of kinds) {
+    const forge = new Forge();
+    const base = makeBase(forge);
+    const id = forge.add(RecordType.chunk, Buffer.concat([base, frame]), { ...lies, ...more });
+    forge.addSnapshot(treeOf(id, raw.length));
+    forge.commit();
+    assert.equal(await restore(forge.image()), outcome, what);
   }
 });
 

@@ -156,7 +156,7 @@ function storageOf(id: ChunkId, previous: ChunkId | undefined): ChunkStorage {
 }
 
 const ALONE = [Filter.none, Filter.shuffle4, Filter.shuffle8, Filter.delta4, Filter.delta8];
-const DIFFERENCES = [undefined, Filter.difference4, Filter.difference8, Filter.difference8];
+const DIFFERENCES = [undefined, Filter.difference4, Filter.difference8, Filter.dictionary];
 
 function changedChunks(bytes: Buffer, previous: Buffer | undefined, chunkBytes: number): number[] {
   if (!previous) return Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, index) => index);
