@@ -77,14 +77,14 @@ function iterations({ series, every, rows }) {
 function bars(name, title, unit, labels, values) {
   draw(name, 120 + labels.length * 34, {
     title: { text: title, left: 'center', textStyle: { fontSize: 15 } },
-    grid: { left: 170, right: 90, top: 50, bottom: 40 },
+    grid: { left: 200, right: 100, top: 50, bottom: 40 },
     xAxis: { ...logAxis(values), name: unit, nameLocation: 'end' },
     yAxis: { type: 'category', data: labels, inverse: true },
     series: [
       {
         type: 'bar',
         data: values.map((value, index) => ({ value, itemStyle: { color: COLOURS[index === 0 ? 0 : 1] } })),
-        label: { show: true, position: 'right', formatter: ({ value }) => `${value.toPrecision(3)} ${unit}` },
+        label: { show: true, position: 'right', formatter: ({ value }) => `${short(value)} ${unit}` },
       },
     ],
   });
@@ -136,6 +136,10 @@ function groups(name, title, unit, labels, series) {
       label: { show: true, position: 'right', fontSize: 10, formatter: ({ value }) => short(value) },
     })),
   });
+}
+
+function labelsOf(rows) {
+  return rows.map(({ name }) => name);
 }
 
 /** Bars begin at the power of ten below the least of them. */
@@ -224,30 +228,84 @@ const TABLES = [
   },
 ];
 
+/** What became of each value on each way: a coloured field. */
+function roundTrips({ ways, rows }) {
+  const numberOf = (wanted) => OUTCOMES.findIndex(({ outcome }) => outcome === wanted);
+  const cells = rows.flatMap(({ outcomes }, row) =>
+    ways.map((way, column) => [column, row, numberOf(outcomes[way].outcome)]),
+  );
+  draw('round-trips', 110 + rows.length * 22, {
+    title: { text: 'What comes back as it was saved', left: 'center', textStyle: { fontSize: 15 } },
+    grid: { left: 200, right: 24, top: 90, bottom: 20 },
+    visualMap: {
+      type: 'piecewise',
+      orient: 'horizontal',
+      left: 'center',
+      top: 30,
+      selectedMode: false,
+      itemGap: 30,
+      pieces: OUTCOMES.map(({ label, color }, value) => ({ value, label, color })).filter(({ value }) =>
+        cells.some(([, , outcome]) => outcome === value),
+      ),
+    },
+    xAxis: { type: 'category', data: ways, position: 'top', axisTick: { show: false } },
+    yAxis: { type: 'category', data: rows.map(({ name }) => name), inverse: true },
+    series: [
+      {
+        type: 'heatmap',
+        itemStyle: { borderColor: '#ffffff', borderWidth: 2 },
+        data: cells,
+      },
+    ],
+  });
+}
+
+const OUTCOMES = [
+  { outcome: 'identical', label: 'identical', color: '#0b6e4f' },
+  { outcome: 'refused', label: 'refused when it is saved', color: '#bdbdbd' },
+  { outcome: 'changed', label: 'something else, and nobody says so', color: '#c1440e' },
+  { outcome: 'unreadable', label: 'cannot be read', color: '#222222' },
+];
+
 const found = {
   iterations: resultOf('iterations'),
   incremental: resultOf('incremental'),
+  graphs: resultOf('graphs'),
+  roundTrips: resultOf('round-trips'),
   space: resultOf('space'),
 };
 if (found.iterations) iterations(found.iterations);
 if (found.incremental) {
-  const { rows } = found.incremental;
-  const labels = rows.map(({ name }) => name);
+  const { rows, bytes } = found.incremental;
+  const labels = labelsOf(rows);
+  for (const [name, what, unit, figure] of [
+    ['peers-stall', 'what the program waits for', 'ms', ({ stall }) => 1000 * stall],
+    ['peers-time', 'from the call to durable', 'ms', ({ durable }) => 1000 * durable],
+    ['peers-cpu', 'CPU time', 'ms', ({ cpu }) => 1000 * cpu],
+    ['peers-bytes', 'stored by each save', 'MiB', ({ storedEach }) => storedEach / 2 ** 20],
+  ]) {
+    bars(name, `${bytes / 2 ** 20} MiB, 1 % changed: ${what}`, unit, labels, rows.map(figure));
+  }
+}
+if (found.graphs) {
+  const { rows, objects } = found.graphs;
+  const title = `${objects.toLocaleString('en')} small objects, 1 % changed`;
+  const of = (key) => rows.map((row) => 1000 * row[key]);
+  groups('peers-graphs', title, 'ms', labelsOf(rows), [
+    { name: 'the program waits', values: of('stall') },
+    { name: 'durable', values: of('durable') },
+    { name: 'restored', values: of('restore') },
+  ]);
+  const written = rows.filter((row) => row.written > 0);
   bars(
-    'peers-time',
-    '256 MiB, 1 % changed: from the call to durable',
-    'ms',
-    labels,
-    rows.map((row) => 1000 * row.durable),
-  );
-  bars(
-    'peers-cpu',
-    '256 MiB, 1 % changed: CPU time',
-    'ms',
-    labels,
-    rows.map((row) => 1000 * row.cpu),
+    'peers-graphs-bytes',
+    `${title}: bytes written by each save`,
+    'MiB',
+    labelsOf(written),
+    written.map((row) => row.written / 2 ** 20),
   );
 }
+if (found.roundTrips) roundTrips(found.roundTrips);
 if (found.space) space(found.space);
 for (const { bench, name = bench, section = 0, title, unit = 'ms', times = 1, label, columns } of TABLES) {
   const rows = resultOf(bench, BENCHES)?.sections[section]?.rows;

@@ -1,41 +1,59 @@
 /**
- * Time per iteration of a heat solver of 100 x 100 cells over 3,000 iterations, with a checkpoint every 100th: holdfast in
- * JavaScript, and dill, cloudpickle and pickle in Python with numpy. All write to the same disk and sync.
+ * Time per iteration of a heat solver of 100 x 100 cells over 3,000 iterations, with a checkpoint every 100th: holdfast and
+ * v8.serialize in JavaScript; dill, cloudpickle, pickle and h5py in Python with numpy. All write to the same disk and sync.
  *
  * Each is compared with the same program without checkpoints; the two run in turn, several times.
  */
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { find, median, quantile, run, scratch, script, writeResult } from './support.js';
+import { WAYS } from './hdf5.js';
+import {
+  Absent,
+  find,
+  median,
+  PYTHON,
+  quantile,
+  run,
+  scratch,
+  script,
+  showTable,
+  writeResult,
+} from './support.js';
 
 const STEPS = 3000;
 const EVERY = 100;
 const ROUNDS = 5;
-const PYTHON = '/usr/bin/python3';
 
 const folder = scratch();
-const rivals = ['dill', 'cloudpickle', 'pickle'].filter(
-  (name) => find(PYTHON, '-c', `import ${name}, numpy; print("${name}")`) !== undefined,
-);
-const programs = [
-  { name: 'holdfast', plain: [process.execPath, script('iterations-holdfast.js'), 'none'] },
-  ...rivals.map((name) => ({ name, plain: [PYTHON, script('iterations.py'), 'none'] })),
-];
-const absent = ['dill', 'cloudpickle', 'pickle'].filter((name) => !rivals.includes(name));
+const absent = new Absent();
+const inNode = ['holdfast', 'v8.serialize'].map((name) => ({
+  name,
+  program: process.execPath,
+  args: [script('iterations-node.js')],
+}));
+const inPython = [
+  ...['dill', 'cloudpickle', 'pickle'].map((name) => ({ name, library: name })),
+  ...WAYS.map(({ name }) => ({ name, library: 'h5py' })),
+].flatMap(({ name, library }) => {
+  if (find(PYTHON, '-c', `import ${library}, numpy; print("found")`)) {
+    return { name, program: PYTHON, args: [script('iterations.py')] };
+  }
+  absent.add(name, `${library} or numpy is not installed for ${PYTHON}`);
+  return [];
+});
 
 const rows = [];
 const series = {};
-for (const { name, plain } of programs) {
-  const [program, ...args] = plain;
-  const saving = [...args.slice(0, -1), name];
+for (const { name, program, args } of [...inNode, ...inPython]) {
   const runs = { plain: [], saving: [] };
   for (let round = 0; round < ROUNDS; round++) {
-    const scratchFolder = join(folder, `${name}-${round}`);
-    mkdirSync(scratchFolder);
-    const more = [String(STEPS), String(EVERY), scratchFolder];
-    runs.plain.push(JSON.parse(run(program, [...args, ...more]).stdout));
-    runs.saving.push(JSON.parse(run(program, [...saving, ...more]).stdout));
+    const store = join(folder, `${name}-${round}`);
+    mkdirSync(store);
+    const timesOf = (what) =>
+      JSON.parse(run(program, [...args, what, String(STEPS), String(EVERY), store]).stdout);
+    runs.plain.push(timesOf('none'));
+    runs.saving.push(timesOf(name));
   }
   const all = runs.saving.flat();
   const saves = all.filter((_, index) => (index + 1) % EVERY === 0);
@@ -51,15 +69,18 @@ for (const { name, plain } of programs) {
   });
   series[name] = runs.saving[0];
 }
-console.table(
-  rows.map((row) =>
-    Object.fromEntries(
-      Object.entries(row).map(([key, value]) => [
-        key,
-        typeof value === 'number' ? Number(value.toFixed(3)) : value,
-      ]),
-    ),
-  ),
-);
-for (const name of absent) console.log(`skipped: ${name} is not installed for ${PYTHON}`);
-writeResult('iterations', { steps: STEPS, every: EVERY, rows, series, absent });
+showTable(rows);
+absent.print();
+const [ours, ...theirs] = rows;
+/** Microseconds that a checkpoint adds to an iteration. */
+const added = (row) => row['checkpointing iteration (us)'] - row['plain iteration (us)'];
+const targets = theirs.map((row) => ({
+  target: 16,
+  of: `80 KB: a checkpoint in an iteration, beside ${row.name}`,
+  floor: `${added(row).toFixed(0)} us`,
+  figure: `${added(ours).toFixed(0)} us`,
+  ratio: `1 / ${(added(row) / added(ours)).toFixed(1)}`,
+  limit: 'below',
+  met: added(ours) < added(row),
+}));
+writeResult('iterations', { steps: STEPS, every: EVERY, rows, series, absent: absent.list, targets });

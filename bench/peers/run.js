@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { script } from './support.js';
 
-const ALL = ['iterations', 'incremental', 'space', 'charts'];
+const ALL = ['iterations', 'incremental', 'graphs', 'round-trips', 'space', 'charts'];
 const names = process.argv.slice(2);
 for (const name of names.length > 0 ? names : ALL) {
   if (!ALL.includes(name)) throw new Error(`there is no ${name}; there are ${ALL.join(', ')}`);

@@ -1,5 +1,10 @@
-/** The solver of iterations.py in JavaScript; prints the time of each iteration in microseconds as JSON. */
+/**
+ * The solver of iterations.py in JavaScript; prints the time of each iteration in microseconds as JSON. It saves with
+ * holdfast, or as the Python programs do: v8.serialize, to a file, fsync, rename.
+ */
 
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { serialize } from 'node:v8';
 import { Snap } from 'holdfast';
 
 const [, , what, stepsText, everyText, folder] = process.argv;
@@ -25,15 +30,26 @@ function advance() {
   state.u[50 * SIDE + 50] = 20 + 10 * Math.sin(state.step / 1000);
 }
 
+function saveFile() {
+  const path = `${folder}/checkpoint`;
+  const file = openSync(`${path}.new`, 'w');
+  writeSync(file, serialize(state));
+  fsyncSync(file);
+  closeSync(file);
+  renameSync(`${path}.new`, path);
+}
+
 for (let step = 0; step < 20_000; step++) advance();
 const snap = what === 'holdfast' ? await Snap.open(`${folder}/store`) : undefined;
 await snap?.prepare(state);
 await snap?.save(state, { durable: true });
+const isFile = what === 'v8.serialize';
 const times = [];
 for (let step = 1; step <= steps; step++) {
   const began = performance.now();
   advance();
   if (snap && step % every === 0) await snap.save(state, { step: state.step });
+  else if (isFile && step % every === 0) saveFile();
   times.push(1000 * (performance.now() - began));
 }
 await snap?.close();
