@@ -47,12 +47,17 @@ export class Encoding {
 
   /**
    * With the filter if that pays, else as it is. The base is given where the filter takes one: an earlier version of the
-   * bytes, of a length that fits.
+   * bytes, of a length that fits. What takes more than `atMost` bytes that way does not pay.
    */
-  encode(raw: Buffer, filter: Filter = Filter.none, base?: Buffer): Encoded {
+  encode(
+    raw: Buffer,
+    filter: Filter = Filter.none,
+    base?: Buffer,
+    atMost = Number.POSITIVE_INFINITY,
+  ): Encoded {
     const stored = this.#compressed(raw, filter, base);
     const check = this.#check.subarray(0, raw.length);
-    if (!stored || !this.#decodesTo(filter, stored, check, raw, base)) {
+    if (!stored || stored.length > atMost || !this.#decodesTo(filter, stored, check, raw, base)) {
       return { codec: Codec.raw, filter: Filter.none, stored: raw };
     }
     return { codec: Codec.zstd, filter, stored };

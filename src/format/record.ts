@@ -141,6 +141,11 @@ export function recordBytes(storedLength: number): number {
   return HEADER_BYTES + roundUp(storedLength, RECORD_ALIGNMENT);
 }
 
+/** The longest payload whose record takes at most so many bytes; negative where none does. */
+export function payloadWithin(bytes: number): number {
+  return Math.floor((bytes - HEADER_BYTES) / RECORD_ALIGNMENT) * RECORD_ALIGNMENT;
+}
+
 /** Writes a header at `position` of `target`. */
 export function encodeHeader(header: RecordHeader, target: Buffer, position: number): void {
   MAGIC.copy(target, position);

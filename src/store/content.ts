@@ -15,7 +15,7 @@ import type { Encoding } from '../compress/encoding.js';
 import { fitsBase, MAX_FILTERED_BYTES, takesBase } from '../format/bases.js';
 import type { Location } from '../format/pack.js';
 import { makePatch } from '../format/patch.js';
-import { Codec, Filter, RecordFlag, RecordType, recordBytes } from '../format/record.js';
+import { Codec, Filter, payloadWithin, RecordFlag, RecordType, recordBytes } from '../format/record.js';
 import type { StoreContext } from './context.js';
 import type { Committed } from './index.js';
 import type { LiveIndex } from './live-index.js';
@@ -181,9 +181,9 @@ export class Content {
     if (this.#unreadable.has(chunkKey(id))) return undefined;
     const base = this.chunkBase(previous);
     if (!base || !fitsBase(wanted, raw.length, base.raw.length)) return undefined;
-    const { codec, filter, stored } = this.#encoding.encode(raw, wanted, base.raw);
-    const most = atMost(base.storedBytes);
-    if (filter !== wanted || recordBytes(CHUNK_ID_BYTES + stored.length) > most) return undefined;
+    const most = payloadWithin(atMost(base.storedBytes)) - CHUNK_ID_BYTES;
+    const { codec, filter, stored } = this.#encoding.encode(raw, wanted, base.raw, most);
+    if (filter !== wanted) return undefined;
     const how = { codec, filter, flags: RecordFlag.hasBase, stored: [base.id, stored] };
     const put = this.#log.append({ type: RecordType.chunk, id, rawLength: raw.length, ...how });
     return { ...put, baseBytes: base.storedBytes };
@@ -195,20 +195,27 @@ export class Content {
    */
   chunkBase(previous: ChunkId): ChunkBase | undefined {
     try {
-      if (!this.locate(previous)) return undefined;
-      const id = this.baseOf(previous) ?? previous;
-      const location = this.#knownAlone(id);
+      const id = this.#ownBaseOf(previous);
+      const location = id && this.#knownAlone(id);
       if (!location || location.rawLength > MAX_FILTERED_BYTES) return undefined;
       // What is not committed may not be on the disk yet.
       if (this.#log.uncommitted(chunkKey(id))) return undefined;
       if (this.#base.length < location.rawLength) this.#base = Buffer.allocUnsafeSlow(location.rawLength);
       const raw = this.#base.subarray(0, location.rawLength);
-      this.reader.readInto(id, raw);
+      this.reader.readLocatedInto(id, location, raw);
       return { id, raw, storedBytes: recordBytes(location.storedLength) };
     } catch (error) {
       if (!isSnapError(error)) throw error;
       return undefined;
     }
+  }
+
+  /** What a chunk is a difference from, or the chunk itself; undefined where it lies nowhere. */
+  #ownBaseOf(id: ChunkId): ChunkId | undefined {
+    const location = this.locate(id);
+    if (!location || !takesBase(location.filter)) return location && id;
+    const key = chunkKey(id);
+    return this.#log.uncommitted(key) ? this.#log.uncommittedBase(key) : this.reader.baseNamed(id, location);
   }
 
   sizeWith(filter: Filter, raw: Buffer, base: Buffer | undefined): number {

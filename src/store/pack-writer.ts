@@ -321,13 +321,22 @@ export const PLAIN = { codec: Codec.raw, filter: Filter.none, flags: 0 } as cons
 const ZEROS = Buffer.alloc(8);
 
 /** The payload's checksum; of a payload stored raw the id already is the hash. */
-function checkOf(draft: Draft): Buffer {
-  const [only] = draft.stored;
-  if (draft.codec === Codec.raw && draft.filter === Filter.none) return draft.id;
-  if (draft.stored.length === 1 && only) return chunkIdOf(only);
-  const hash = new RunningHash();
-  for (const part of draft.stored) hash.update(part);
-  return hash.digest();
+function checkOf({ codec, filter, id, stored }: Draft): Buffer {
+  if (codec === Codec.raw && filter === Filter.none) return id;
+  return chunkIdOf(joined(stored));
+}
+
+let scratch = Buffer.alloc(0);
+
+/** Side by side, because in parts they are hashed at a third of the speed; valid until the next call. */
+function joined(parts: readonly Buffer[]): Buffer {
+  const [only] = parts;
+  if (only && parts.length === 1) return only;
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  for (const part of parts) at += part.copy(scratch, at);
+  return scratch.subarray(0, length);
 }
 
 /**

@@ -120,29 +120,39 @@ export class Packs {
    * header; with `check`, against the payload's checksum too (a reader that verifies the id has no need of it).
    */
   readStored(location: Location, id: ChunkId | undefined, check: boolean): Buffer {
-    const { pack, offset, storedLength } = location;
+    const { header, stored } = this.#readPart(location, id, location.storedLength);
+    if (check && !checkMatches(header, stored)) {
+      throw damaged(location.pack, location.offset, 'its checksum is wrong');
+    }
+    return stored;
+  }
+
+  /** The first `length` stored bytes of a record, which nothing but its header vouches for; valid until the next call. */
+  readStart(location: Location, id: ChunkId, length: number): Buffer {
+    return this.#readPart(location, id, Math.min(length, location.storedLength)).stored;
+  }
+
+  #readPart(
+    { pack, offset, storedLength, type }: Location,
+    id: ChunkId | undefined,
+    part: number,
+  ): { header: RecordHeader; stored: Buffer } {
     // A location is as trustworthy as the index or footer it comes from: bounded before anything is allocated.
     if (storedLength > MAX_RECORD_BYTES || !Number.isSafeInteger(offset)) {
       throw damaged(pack, 0, 'a record has an impossible place or length');
     }
-    const length = HEADER_BYTES + storedLength;
+    const length = HEADER_BYTES + part;
     if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length);
     const bytes = this.#scratch.subarray(0, length);
     if (this.#read(pack, bytes, offset) !== length) throw damaged(pack, offset, 'the pack ends too early');
     this.readBytes += length;
     const header = decodeHeader(bytes, 0);
     if (typeof header === 'string') throw damaged(pack, offset, `there is no record (${header})`);
-    if (
-      !isAt(header, pack, offset) ||
-      header.storedLength !== storedLength ||
-      header.type !== location.type
-    ) {
+    if (!isAt(header, pack, offset) || header.storedLength !== storedLength || header.type !== type) {
       throw damaged(pack, offset, 'another record stands there');
     }
     if (id && !header.id.equals(id)) throw damaged(pack, offset, 'another record stands there');
-    const stored = bytes.subarray(HEADER_BYTES);
-    if (check && !checkMatches(header, stored)) throw damaged(pack, offset, 'its checksum is wrong');
-    return stored;
+    return { header, stored: bytes.subarray(HEADER_BYTES) };
   }
 
   /** Header and payload of the record at an offset, or undefined where there is none that verifies. */

@@ -80,6 +80,17 @@ export class RecordReader {
     this.#decode(id, location, target, verify);
   }
 
+  /** Fills `target`, which has the record's length, from where the record with this id lies. */
+  readLocatedInto(id: ChunkId, location: Location, target: Buffer): void {
+    this.#decode(id, location, target);
+  }
+
+  /** The base that a record names, which its header alone vouches for: enough where the base itself is checked. */
+  baseNamed(id: ChunkId, location: Location): ChunkId {
+    const start = this.#packs.readStart(location, id, CHUNK_ID_BYTES);
+    return asChunkId(Buffer.from(baseIn(location, start)));
+  }
+
   /** A small record that is stored as it is, checked against its checksum. */
   readAt(location: Location): Buffer {
     try {

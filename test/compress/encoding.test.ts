@@ -64,6 +64,24 @@ for (const level of [1, 3, 19]) {
   });
 }
 
+test('what takes more than it may is stored as it is, and what does not is the same', () => {
+  const encoding = new Encoding(findCompressor(1), true, findCompressor(FASTEST_LEVEL));
+  const raw = smooth(4096);
+  for (const filter of [Filter.none, Filter.shuffle4, Filter.difference4]) {
+    const base = takesBase(filter) ? smooth(4096, 0.001) : undefined;
+    const whole = Buffer.from(encoding.encode(raw, filter, base).stored);
+    for (const atMost of [whole.length, whole.length + 1, whole.length - 1, 0, -1]) {
+      const { codec, stored } = encoding.encode(raw, filter, base, atMost);
+      assert.ok(stored.equals(codec === Codec.raw ? raw : whole));
+      assert.equal(
+        codec === Codec.raw,
+        available.length === 0 || atMost < whole.length,
+        `${filter} ${atMost}`,
+      );
+    }
+  }
+});
+
 test('numbers come back as they were, with every filter', () => {
   const lengths = [64, 65, 127, 128, 1000, 4096, 4099];
   for (const make of [() => findCompressor(FASTEST_LEVEL), () => findCompressor(9)]) {

@@ -31,7 +31,13 @@ import {
 } from '../../src/format/pack.js';
 import { decodePage, EntryList, PAGE_ENTRIES } from '../../src/format/page.js';
 import { applyPatch, makePatch } from '../../src/format/patch.js';
-import { decodeHeader, encodeHeader, HEADER_BYTES } from '../../src/format/record.js';
+import {
+  decodeHeader,
+  encodeHeader,
+  HEADER_BYTES,
+  payloadWithin,
+  recordBytes,
+} from '../../src/format/record.js';
 import { budget } from '../support/budget.js';
 import { listOf } from '../support/forge.js';
 import * as any from './arbitraries.js';
@@ -81,6 +87,17 @@ test('a record header: what is encoded anywhere in a buffer is decoded to the sa
     }),
     runs,
   );
+});
+
+test('the longest payload within so many bytes: its record takes no more, that of one byte more does', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: HEADER_BYTES, max: 2 ** 26 }), (bytes) => {
+      const longest = payloadWithin(bytes);
+      assert.ok(recordBytes(longest) <= bytes);
+      assert.ok(recordBytes(longest + 1) > bytes);
+    }),
+  );
+  assert.ok(payloadWithin(HEADER_BYTES - 1) < 0);
 });
 
 test('a trailer: every offset comes back', () => {

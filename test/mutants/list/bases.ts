@@ -34,7 +34,7 @@ export const bases: readonly Mutant[] = [
     name: 'difference-from-a-difference',
     breaks: 'a new version goes on from the base of the last one',
     file: 'store/content.ts',
-    find: 'const id = this.baseOf(previous) ?? previous;',
+    find: 'const id = this.#ownBaseOf(previous);',
     replace: 'const id = previous;',
     tests: [BASES],
   },
@@ -100,10 +100,10 @@ export const bases: readonly Mutant[] = [
   {
     name: 'larger-difference-kept',
     breaks: 'a difference is kept only where it is clearly smaller',
-    file: 'store/content.ts',
-    find: 'if (filter !== wanted || recordBytes(CHUNK_ID_BYTES + stored.length) > most) return undefined;',
-    replace: 'if (filter !== wanted || most < 0) return undefined;',
-    tests: [BASES],
+    file: 'compress/encoding.ts',
+    find: 'stored.length > atMost ||',
+    replace: 'atMost === 0 ||',
+    tests: [BASES, 'compress/encoding'],
   },
   {
     name: 'base-left-behind',
