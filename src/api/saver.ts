@@ -12,20 +12,14 @@ import { randomFillSync } from 'node:crypto';
 import { abortError, orAbort, throwIfAborted } from '../base/abort.js';
 import type { SnapError } from '../base/errors.js';
 import { type SnapshotId, snapshotIdFromBytes } from '../base/ids.js';
+import type { Program } from '../format/manifest.js';
 import { type ClassRegistry, StateEncoder } from '../state/index.js';
 import type { Access } from '../writer/access.js';
 import type { SnapshotInfo, Written } from '../writer/protocol.js';
-import { SaveQueue } from '../writer/save-queue.js';
+import { type OnBusy, SaveQueue } from '../writer/save-queue.js';
 import { type Capture, Slots } from '../writer/slots.js';
 import { Tracker } from '../writer/tracker.js';
-import {
-  isHeard,
-  publishCaptured,
-  publishDurable,
-  publishError,
-  publishGc,
-  publishWarning,
-} from './channels.js';
+import { publishCaptured, publishDurable, publishError, publishGc, publishWarning } from './channels.js';
 import { Loan, markLent } from './lending.js';
 import { type CheckedOpen, type CheckedSave, checkSaveOptions, type SaveOptions } from './options.js';
 import { PendingTickets } from './pending.js';
@@ -37,17 +31,15 @@ const TURN_MS = 10;
 /** Ids are drawn in batches: one call of the system for many saves. */
 const ID_BATCH = 64;
 
-/** True once the path of a save was gone through for the compiler. */
-let hasRehearsed = false;
-
 export class Saver {
   /** Names the Snap in what is sent to the owner. */
   readonly client: number;
   readonly slots: Slots;
   readonly #directory: string;
-  readonly #options: CheckedOpen;
+  readonly #run: string;
+  readonly #program: Program;
+  readonly #onBusy: OnBusy;
   readonly #owner: Access;
-  readonly #registry: ClassRegistry;
   readonly #encoder: StateEncoder;
   readonly #tracker: Tracker | undefined;
   readonly #queue: SaveQueue;
@@ -68,11 +60,12 @@ export class Saver {
     registry: ClassRegistry,
     proving: Proving | undefined,
   ) {
-    const { capture, memoryLimit, internals, run, program } = options;
+    const { capture, memoryLimit, internals, run, program, onBusy } = options;
     this.#directory = directory;
-    this.#options = options;
+    this.#run = run;
+    this.#program = program;
+    this.#onBusy = onBusy;
     this.#owner = owner;
-    this.#registry = registry;
     this.#encoder = new StateEncoder(registry);
     this.#tracker = capture === 'copy' ? undefined : new Tracker(capture, internals.smallestTracked);
     this.slots = new Slots(memoryLimit, this.#tracker);
@@ -101,36 +94,8 @@ export class Saver {
     this.#queue = new SaveQueue(owner, this.client, this.slots);
   }
 
-  /** Sizes and touches the slots, and has the code of saving compiled. */
-  async prepare(state: unknown): Promise<void> {
-    await this.#prepare(state, false);
-    await this.#rehearse();
-  }
-
-  /** The same for a state that has just come: it is usable before its slots are touched. */
-  prepareBehind(state: unknown): void {
-    // What becomes of the writer thread is told by other means.
-    this.#prepare(state, true).catch(() => {});
-  }
-
-  /** Once in a process, and not where somebody listens, who would hear of saves that are none. */
-  async #rehearse(): Promise<void> {
-    if (hasRehearsed || isHeard()) return;
-    hasRehearsed = true;
-    const [{ Stage }, { rehearse }] = await Promise.all([
-      import('../writer/stage.js'),
-      import('./rehearsal.js'),
-    ]);
-    const options: CheckedOpen = { ...this.#options, capture: 'copy', memoryLimit: undefined };
-    const stage = new Stage();
-    const saver = new Saver(this.#directory, options, stage, this.#registry, undefined);
-    await rehearse((state, how) => saver.save(state, how));
-    await saver.flush();
-    await stage.detach();
-  }
-
   /** Sizes the slots at once; resolves when they were touched. `idle`: the process need not wait for that. */
-  #prepare(state: unknown, idle: boolean): Promise<unknown> {
+  prepare(state: unknown, idle: boolean): Promise<unknown> {
     this.#owner.poll();
     const { client } = this;
     const { skeleton, regions } = this.#encoder.encode(state);
@@ -143,11 +108,17 @@ export class Saver {
     return this.#owner.request(client, 'touch', [added], { idle });
   }
 
+  /** The same for a state that has just come: it is usable before its slots are touched. */
+  prepareBehind(state: unknown): void {
+    // What becomes of the writer thread is told by other means.
+    this.prepare(state, true).catch(() => {});
+  }
+
   /** As `Snap.save`; what is wrong with its options or its state is thrown or rejects. */
   save(state: unknown, options: SaveOptions | undefined): Promise<SaveTicket> {
     const calledAt = performance.now();
     throwIfAborted(options?.signal);
-    const checked = checkSaveOptions(options, this.#options.onBusy);
+    const checked = checkSaveOptions(options, this.#onBusy);
     if (this.#proving) checked.onBusy = 'wait';
     this.#owner.poll();
     const ticket = this.#tickets.add(nextId(), checked, this.#ticketHost);
@@ -277,10 +248,9 @@ export class Saver {
 
   #announceCapture({ id, labels: { step }, stallMs, skipped }: Ticket, capture?: Capture): void {
     const { copiedBytes = 0, trackedBytes = 0 } = capture ?? {};
-    const { run } = this.#options;
     publishCaptured(() => ({
       directory: this.#directory,
-      run,
+      run: this.#run,
       id,
       step,
       stallMs,
@@ -298,10 +268,9 @@ export class Saver {
   }
 
   #describe({ id, stallMs, labels: { step, tags, meta } }: Ticket, written: Written): SnapshotInfo {
-    const { run, program } = this.#options;
     return {
       id,
-      run,
+      run: this.#run,
       parent: written.parent,
       step,
       tags,
@@ -312,7 +281,7 @@ export class Saver {
       stallMs,
       durableMs: written.durableMs,
       meta: meta === '' ? undefined : JSON.parse(meta),
-      program,
+      program: this.#program,
       forgotten: false,
     };
   }
@@ -331,8 +300,7 @@ export class Saver {
     ticket.loan?.lose(error);
     ticket.fail(error);
     if (!heard) this.#unheard.push(ticket);
-    const { run } = this.#options;
-    publishError(() => ({ directory: this.#directory, run, id: ticket.id, error }));
+    publishError(() => ({ directory: this.#directory, run: this.#run, id: ticket.id, error }));
   }
 
   #break(error: SnapError): void {

@@ -16,7 +16,7 @@ import type { SnapshotInfo } from '../writer/protocol.js';
 import { checkRef } from '../writer/refs.js';
 import type { Candidates, ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
 import type { VerifyReport } from '../writer/verify-job.js';
-import { publishGc, publishWarning } from './channels.js';
+import { isHeard, publishGc, publishWarning } from './channels.js';
 import type { CopyOptions } from './copy.js';
 import { checkDiff, completeDiff, type Diff, type DiffOptions } from './diff.js';
 import type { LoopHost } from './loop/host.js';
@@ -49,6 +49,9 @@ import type { SaveTicket } from './ticket.js';
 
 /** How many snapshots `resume` tries before it gives up. */
 const RESUME_CANDIDATES = 1000;
+
+/** True once the path of a save was gone through for the compiler. */
+let hasRehearsed = false;
 
 /** Asks the owner for what the command needs and the public face does not show. */
 export let requestOf: (snap: Snap, method: string, args: unknown[]) => Promise<unknown>;
@@ -185,7 +188,31 @@ export class Snap {
    */
   async prepare(state: unknown): Promise<void> {
     this.#checkSaves();
-    await this.#saver.prepare(state);
+    await this.#saver.prepare(state, false);
+    await this.#rehearse();
+  }
+
+  /** Once in a process, and not where somebody listens, who would hear of saves that are none. */
+  async #rehearse(): Promise<void> {
+    if (hasRehearsed || isHeard()) return;
+    hasRehearsed = true;
+    const [{ Stage }, { rehearse }] = await Promise.all([
+      import('../writer/stage.js'),
+      import('./rehearsal.js'),
+    ]);
+    const stage = new Stage();
+    const options: CheckedOpen = {
+      ...this.#options,
+      capture: 'auto',
+      memoryLimit: undefined,
+      keep: undefined,
+    };
+    const snap = new Snap(this.directory, options, stage.owner, this.#registry, undefined);
+    await rehearse(async (state, how) => {
+      await snap.save(state, how);
+      stage.answer();
+    });
+    stage.end();
   }
 
   /**

@@ -8,7 +8,6 @@
  *  - when the writer thread dies, everything under way fails with SNAP_BROKEN, and so does what comes later
  */
 
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { SnapError } from '../base/errors.js';
 import type { Program } from '../format/manifest.js';
 import { canonicalPath } from '../io/machine.js';
@@ -16,11 +15,12 @@ import type { Policy } from '../store/retention-policy.js';
 import type { OpenProgress } from '../store/store.js';
 import type { Access } from './access.js';
 import type { GcReport } from './gc-job.js';
-import { type Bell, Inbox, newLane, Outbox } from './lane.js';
+import { type Bell, Inbox, Outbox } from './lane.js';
+import { type Link, startThread } from './link.js';
 import { fromPlainError } from './plain-error.js';
-import { type FromWriter, type ToWriter, type Warning, WORD_COUNT, Word } from './protocol.js';
+import { type FromWriter, type ToWriter, type Warning, Word } from './protocol.js';
 import { fromWriterRecords, toWriterRecords } from './records.js';
-import type { Internals, ThreadData } from './thread.js';
+import type { Internals } from './thread.js';
 
 /** How long the end of the process is held up for what was captured. */
 const EXIT_LIMIT_MS = 30_000;
@@ -88,8 +88,8 @@ const live = new Set<Owner>();
 export class Owner implements Access {
   readonly canSave = true;
   readonly #key: string;
-  readonly #worker: Worker;
-  readonly #port: MessagePort;
+  readonly #thread: Link['thread'];
+  readonly #port: Link['port'];
   readonly #outbox: Outbox<ToWriter>;
   readonly #inbox: Inbox<FromWriter>;
   readonly #words: Int32Array;
@@ -127,44 +127,39 @@ export class Owner implements Access {
       if (opened && !owner.#broken && !owner.#closing) return owner.#expect();
       await owner.#closing?.catch(() => {});
     }
-    const owner = new Owner(key, { ...options, directory }, onProgress);
+    const owner = new Owner(key, startThread({ ...options, directory }), onProgress);
     owners.set(key, owner);
+    keepLevel();
+    if (live.size === 0) process.on('exit', Owner.#closeAllAtExit);
+    live.add(owner);
     await owner.#opened;
     return owner.#expect();
   }
 
-  private constructor(key: string, options: OwnerOptions, onProgress: OnOpening) {
+  /** One that no folder belongs to, and nothing waits for. To be followed by `attach`. */
+  static onStage(link: Link): Owner {
+    return new Owner('', link, undefined).#expect();
+  }
+
+  private constructor(key: string, { port, lanes, words, thread }: Link, onProgress: OnOpening) {
     this.#key = key;
     this.#opened = new Promise((resolve, reject) => {
       this.#opening = { onProgress, resolve, reject };
     });
-    this.#words = new Int32Array(new SharedArrayBuffer(WORD_COUNT * Int32Array.BYTES_PER_ELEMENT));
-    const { port1, port2 } = new MessageChannel();
-    this.#port = port1;
-    const lanes = { toWriter: newLane(), fromWriter: newLane() };
-    this.#outbox = new Outbox(lanes.toWriter, port1, toWriterRecords);
-    this.#inbox = new Inbox(lanes.fromWriter, port1, fromWriterRecords, (message, isRecord) =>
+    this.#words = words;
+    this.#port = port;
+    this.#thread = thread;
+    this.#outbox = new Outbox(lanes.toWriter, port, toWriterRecords);
+    this.#inbox = new Inbox(lanes.fromWriter, port, fromWriterRecords, (message, isRecord) =>
       this.#take(message, isRecord),
     );
     this.#inbox.wantBell(true);
-    const data: ThreadData = { ...options, port: port2, lanes, words: this.#words };
-    const { heapMiB } = options.internals;
-    this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
-      workerData: data,
-      transferList: [port2],
-      name: 'holdfast',
-      execArgv: [],
-      ...(heapMiB !== undefined && { resourceLimits: { maxOldGenerationSizeMb: heapMiB } }),
-    });
-    this.#worker.on('error', (error) => this.#break(error));
-    this.#worker.on('exit', () => this.#break(new Error('it ended')));
-    this.#port.on('message', (message: FromWriter | Bell) => {
+    thread.on('error', (error) => this.#break(error));
+    thread.on('exit', () => this.#break(new Error('it ended')));
+    port.on('message', (message: FromWriter | Bell) => {
       this.#lastTurn = performance.now();
       this.#inbox.arrived(message);
     });
-    keepLevel();
-    if (live.size === 0) process.on('exit', Owner.#closeAllAtExit);
-    live.add(this);
   }
 
   #expect(): this {
@@ -330,7 +325,7 @@ export class Owner implements Access {
     if (this.#busy > 0 || this.#closing || !this.#isWaitedFor) return;
     this.#isWaitedFor = false;
     this.#port.unref();
-    this.#worker.unref();
+    this.#thread.unref();
   }
 
   /** The thread too, not only its port: a thread that dies takes the port along, and its death has to be heard. */
@@ -338,7 +333,7 @@ export class Owner implements Access {
     if (this.#isWaitedFor) return;
     this.#isWaitedFor = true;
     this.#port.ref();
-    this.#worker.ref();
+    this.#thread.ref();
   }
 
   #close(): Promise<void> {
