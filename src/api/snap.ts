@@ -184,7 +184,7 @@ export class Snap {
 
   /**
    * Sizes and touches the slots for a state like this one, and has the code of saving compiled (the first time in a
-   * process, some tens of milliseconds), so that the first save costs what later ones do.
+   * process, about a tenth of a second), so that the first save costs what later ones do.
    */
   async prepare(state: unknown): Promise<void> {
     this.#checkSaves();

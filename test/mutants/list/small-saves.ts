@@ -112,7 +112,7 @@ export const smallSaves: readonly Mutant[] = [
   {
     name: 'rehearsal-with-an-audience',
     breaks: 'nobody hears of saves that are none',
-    file: 'api/saver.ts',
+    file: 'api/snap.ts',
     find: 'if (hasRehearsed || isHeard()) return;',
     replace: 'if (hasRehearsed) return;',
     tests: ['api/prepare'],
