@@ -44,7 +44,7 @@ import { noneIntact, perhapsLost, type RestoreOptions, readState } from './readi
 import type { ReadingHost } from './region-reading.js';
 import type { ReplayOptions } from './replay/options.js';
 import type { Replay } from './replay/replay.js';
-import { Saver } from './saver.js';
+import { Saves } from './saves.js';
 import type { SaveTicket } from './ticket.js';
 
 /** How many snapshots `resume` tries before it gives up. */
@@ -79,7 +79,7 @@ export class Snap {
   readonly #options: CheckedOpen;
   readonly #owner: Access;
   readonly #registry: ClassRegistry;
-  readonly #saver: Saver;
+  readonly #saves: Saves;
   #isLooping = false;
   /** Where this process runs for a proof of this run. */
   readonly #proving: Proving | undefined;
@@ -179,7 +179,7 @@ export class Snap {
     this.#registry = registry;
     this.#proving = proving?.isAbout(options.run) ? proving : undefined;
     proving?.opened(options.run);
-    this.#saver = new Saver(directory, options, owner, registry, proving);
+    this.#saves = new Saves(directory, options, owner, registry, proving);
   }
 
   /**
@@ -188,7 +188,7 @@ export class Snap {
    */
   async prepare(state: unknown): Promise<void> {
     this.#checkSaves();
-    await this.#saver.prepare(state, false);
+    await this.#saves.prepare(state, false);
     await this.#rehearse();
   }
 
@@ -233,7 +233,7 @@ export class Snap {
   save(state: unknown, options?: SaveOptions): Promise<SaveTicket> {
     try {
       this.#checkSaves();
-      return this.#saver.save(state, options);
+      return this.#saves.save(state, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -293,8 +293,8 @@ export class Snap {
     const { state, info } = await readState(this.#readingHost(), this.#registry, ref, options);
     this.#proving?.restored();
     if (!options.only && !this.#options.readOnly) {
-      this.#owner.send({ type: 'lineage', client: this.#saver.client, snapshot: info.id as SnapshotId });
-      this.#saver.prepareBehind(state);
+      this.#owner.send({ type: 'lineage', client: this.#saves.client, snapshot: info.id as SnapshotId });
+      this.#saves.prepareBehind(state);
     }
     return { state, from: info };
   }
@@ -320,7 +320,7 @@ export class Snap {
     if (errors.length > 0) throw noneIntact(this.run, errors);
     if (damage[0]) throw perhapsLost(this.run, damage[0]);
     const state = await init();
-    if (!this.#options.readOnly) this.#saver.prepareBehind(state);
+    if (!this.#options.readOnly) this.#saves.prepareBehind(state);
     return { state, from: undefined };
   }
 
@@ -392,7 +392,7 @@ export class Snap {
     throwIfAborted(signal);
     this.#checkOpen();
     const progress = options.onProgress as ((progress: unknown) => void) | undefined;
-    const sizes = await this.#owner.request(this.#saver.client, 'regionSizes', [], { progress, signal });
+    const sizes = await this.#owner.request(this.#saves.client, 'regionSizes', [], { progress, signal });
     throwIfAborted(signal);
     return sizes as RegionSizes[];
   }
@@ -407,7 +407,7 @@ export class Snap {
     this.#checkOpen();
     const progress = options.onProgress as ((progress: unknown) => void) | undefined;
     const { signal } = options;
-    const report = await this.#owner.request(this.#saver.client, 'verify', [request], { progress, signal });
+    const report = await this.#owner.request(this.#saves.client, 'verify', [request], { progress, signal });
     throwIfAborted(signal);
     return report as VerifyReport;
   }
@@ -426,7 +426,7 @@ export class Snap {
     if (request.dryRun) this.#checkOpen();
     else this.#checkWritable();
     const progress = options.onProgress as ((progress: unknown) => void) | undefined;
-    const report = (await this.#owner.request(this.#saver.client, 'gc', [request], {
+    const report = (await this.#owner.request(this.#saves.client, 'gc', [request], {
       progress,
       signal,
     })) as GcReport;
@@ -451,7 +451,7 @@ export class Snap {
     const { signal } = options;
     const progress = options.onProgress as ((progress: unknown) => void) | undefined;
     this.#checkOpen();
-    const report = await this.#owner.request(this.#saver.client, 'diff', [request], { progress, signal });
+    const report = await this.#owner.request(this.#saves.client, 'diff', [request], { progress, signal });
     throwIfAborted(signal);
     return completeDiff((method, args) => this.#request(method, args), report, options);
   }
@@ -479,12 +479,12 @@ export class Snap {
   /** Resolves when every save made so far is durable; throws a failure that nobody has heard of. */
   async flush(): Promise<void> {
     this.#checkOpen();
-    await this.#saver.flush();
+    await this.#saves.flush();
   }
 
   /** Makes everything captured durable, then lets the store go. Calling it again is fine. */
   close(): Promise<void> {
-    this.#closed ??= this.#saver.close();
+    this.#closed ??= this.#saves.close();
     return this.#closed;
   }
 
@@ -499,8 +499,8 @@ export class Snap {
       get untaken() {
         return owner.untaken;
       },
-      slots: this.#options.readOnly || !owner.canSave ? undefined : this.#saver.slots,
-      released: (slot) => this.#saver.released(slot),
+      slots: this.#options.readOnly || !owner.canSave ? undefined : this.#saves.slots,
+      released: (slot) => this.#saves.released(slot),
     };
   }
 
@@ -532,15 +532,15 @@ export class Snap {
         await snap.#request('forgetAll', [ids]);
       },
       get checkpointAsked() {
-        return snap.#saver.checkpointAsked;
+        return snap.#saves.checkpointAsked;
       },
-      turn: () => snap.#saver.turn(),
+      turn: () => snap.#saves.turn(),
     };
   }
 
   #request(method: string, args: unknown[]): Promise<unknown> {
     this.#checkOpen();
-    return this.#owner.request(this.#saver.client, method, args);
+    return this.#owner.request(this.#saves.client, method, args);
   }
 
   #checkOpen(): void {
@@ -550,7 +550,7 @@ export class Snap {
         : 'this Snap is closed; open the store again';
       throw new SnapError('SNAP_CLOSED', why);
     }
-    this.#saver.checkWhole();
+    this.#saves.checkWhole();
   }
 
   #checkSaves(): void {

@@ -109,7 +109,7 @@ export const lending: readonly Mutant[] = [
   {
     name: 'loan-not-noted',
     breaks: 'a ticket gives back what its save lent',
-    file: 'api/saver.ts',
+    file: 'api/saves.ts',
     find: 'ticket.loan = loan;',
     replace: 'void loan;',
     tests: [LEND],
@@ -117,7 +117,7 @@ export const lending: readonly Mutant[] = [
   {
     name: 'ticket-kept-from-whoever-lent',
     breaks: 'a save that fails and lent something says where that comes back',
-    file: 'api/saver.ts',
+    file: 'api/saves.ts',
     find: 'throw ticket.loan ? withTicket(error, ticket) : error;',
     replace: 'throw error;',
     tests: [LEND],
@@ -125,7 +125,7 @@ export const lending: readonly Mutant[] = [
   {
     name: 'loss-not-told',
     breaks: 'whoever waits for what he lent hears that the writer thread died',
-    file: 'api/saver.ts',
+    file: 'api/saves.ts',
     find: 'ticket.loan?.lose(error);',
     replace: '',
     tests: [TROUBLE],
@@ -170,7 +170,7 @@ export const lending: readonly Mutant[] = [
   {
     name: 'lent-before-there-is-a-slot',
     breaks: 'a save that finds no slot has not touched its state',
-    file: 'api/saver.ts',
+    file: 'api/saves.ts',
     find: 'const lent = marked.filter((region) => region.lent);',
     replace: `const lent = marked.filter((region) => region.lent);
         const buffers = lent.flatMap(({ bytes }) => (bytes.buffer instanceof ArrayBuffer ? bytes.buffer : []));

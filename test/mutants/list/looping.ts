@@ -446,7 +446,7 @@ export const looping: readonly Mutant[] = [
   {
     name: 'checkpoint-answered-for-ever',
     breaks: 'a request is answered by one save',
-    file: 'api/saver.ts',
+    file: 'api/saves.ts',
     find: 'this.#answered = checkpoints;',
     replace: '',
     tests: [SIGNALS],

@@ -33,7 +33,7 @@ export const proving: readonly Mutant[] = [
   {
     name: 'proof-collects',
     breaks: 'no retention policy removes what is to be compared',
-    file: 'api/saver.ts',
+    file: 'api/saves.ts',
     find: 'proving ? undefined : options.keep,',
     replace: 'options.keep,',
     tests: [PROVE],

@@ -1,5 +1,5 @@
 /**
- * What lies between a call of `save` and its ticket's end, on the caller's thread, for one Snap.
+ * The saves of one Snap on the caller's thread: from a call of `save` to the end of its ticket.
  *
  * Invariants
  *  - a save is captured before `save` returns its promise wherever a slot is free
@@ -31,7 +31,7 @@ const TURN_MS = 10;
 /** Ids are drawn in batches: one call of the system for many saves. */
 const ID_BATCH = 64;
 
-export class Saver {
+export class Saves {
   /** Names the Snap in what is sent to the owner. */
   readonly client: number;
   readonly slots: Slots;
