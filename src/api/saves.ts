@@ -100,9 +100,9 @@ export class Saves {
     const { client } = this;
     const { skeleton, regions } = this.#encoder.encode(state);
     const added = this.slots.prepare(skeleton, regions);
-    for (const { slot, segments, layout } of this.slots.describe()) {
-      this.#owner.send({ type: 'segments', client, slot, segments });
-      this.#owner.send({ type: 'layout', client, slot, layout });
+    for (const { slot, segments, layout } of this.slots.takeNews()) {
+      if (segments) this.#owner.send({ type: 'segments', client, slot, segments });
+      if (layout) this.#owner.send({ type: 'layout', client, slot, layout });
     }
     if (added.length === 0) return Promise.resolve();
     return this.#owner.request(client, 'touch', [added], { idle });

@@ -21,6 +21,13 @@ export interface LiveRegion {
   lent?: true;
 }
 
+/** What the writer thread has to be told of a slot before it is used: what changed. */
+export interface SlotNews {
+  /** Its memory: all of its segments. */
+  segments: SharedArrayBuffer[] | undefined;
+  layout: SlotLayout | undefined;
+}
+
 const ALIGNMENT = 64;
 const LARGEST_SEGMENT = GiB;
 const SMALLEST_SEGMENT = 64 * KiB;
@@ -39,6 +46,8 @@ export class Slot {
   #layout: SlotLayout = { skeleton: [], regions: [] };
   #skeletonRoom = 0;
   #capacity = 0;
+  #hasNewSegments = false;
+  #hasNewLayout = false;
 
   /** Bytes of shared memory held. */
   get capacity(): number {
@@ -57,6 +66,8 @@ export class Slot {
     this.#layout = { skeleton: [], regions: [] };
     this.#skeletonRoom = 0;
     this.#capacity = 0;
+    this.#hasNewSegments = true;
+    this.#hasNewLayout = true;
   }
 
   /** True where a state of this shape fits the layout the slot has. */
@@ -84,6 +95,7 @@ export class Slot {
     for (const capacity of added) this.#addSegment(capacity);
     const [skeleton = [], ...rest] = placements;
     this.#skeletonRoom = skeletonRoom(skeletonBytes);
+    this.#hasNewLayout = true;
     this.#layout = {
       skeleton,
       regions: regions.map(({ path, kind, bytes }, index) => ({
@@ -125,6 +137,15 @@ export class Slot {
       if (ranges) this.#copyPieces(bytes, extents, ranges);
       else this.#copy(bytes, extents);
     }
+  }
+
+  /** What there is to be told of it, once. */
+  takeNews(): SlotNews {
+    const segments = this.#hasNewSegments ? [...this.segments] : undefined;
+    const layout = this.#hasNewLayout ? this.#layout : undefined;
+    this.#hasNewSegments = false;
+    this.#hasNewLayout = false;
+    return { segments, layout };
   }
 
   /** Segments that were added since this was last asked: the system has yet to give them pages. */
@@ -176,6 +197,7 @@ export class Slot {
     this.#added.push(segment);
     this.#views.push(new Uint8Array(segment));
     this.#capacity += capacity;
+    this.#hasNewSegments = true;
   }
 }
 

@@ -13,8 +13,8 @@ import { formatBytes, MiB } from '../base/sizes.js';
 import { availableMemory } from '../io/machine.js';
 import { CapturedRegion } from './captured.js';
 import type { CapturedPlace } from './chunk-table.js';
-import type { LentPart, SlotLayout } from './protocol.js';
-import { type LiveRegion, Slot, sum } from './slot.js';
+import type { LentPart } from './protocol.js';
+import { type LiveRegion, Slot, type SlotNews, sum } from './slot.js';
 import type { CapturePlan, Tracker } from './tracker.js';
 
 /** What the default limit leaves for queues beside the slots. */
@@ -25,15 +25,12 @@ const SLOTS = 2;
 const MOST_SLOTS = 32;
 const MOST_BYTES_OF_MANY = 4 * MiB;
 
-export interface Capture {
+export interface Capture extends SlotNews {
   slot: number;
   /** Keep the slot for comparison with the next capture. */
   hold: boolean;
   /** One of many slots: there is time to write it. */
   small: boolean;
-  /** Present where the slot's memory or layout changed. */
-  segments: SharedArrayBuffer[] | undefined;
-  layout: SlotLayout | undefined;
   /** What the tracker said; undefined where there is nothing that it could track. */
   plan: CapturePlan | undefined;
   copiedBytes: number;
@@ -69,16 +66,10 @@ export class Slots {
     const index = this.#freeSlot(skeleton.length, regions);
     if (index === undefined) return 'busy';
     const slot = this.#slot(index);
-    let segments: SharedArrayBuffer[] | undefined;
-    let layout: SlotLayout | undefined;
     if (!slot.fits(skeleton.length, regions)) {
-      const before = slot.segments.length;
-      const first = slot.segments[0];
       const result = this.#makeRoom(index, skeleton.length, regions);
       if (result !== 'ok') return result;
       slot.arrange(skeleton.length, regions);
-      layout = slot.layout;
-      if (slot.segments.length !== before || slot.segments[0] !== first) segments = [...slot.segments];
     }
     const plan = this.#fill(index, skeleton, regions, ticket);
     this.#busy[index] = true;
@@ -90,8 +81,7 @@ export class Slots {
       slot: index,
       hold: this.#bothFit(slot.capacity) && isWorthComparing,
       small: this.#count > SLOTS,
-      segments,
-      layout,
+      ...slot.takeNews(),
       plan,
       copiedBytes: skeleton.length + copiedBytes,
       trackedBytes,
@@ -117,14 +107,9 @@ export class Slots {
     return this.#slots.flatMap((slot) => slot.takeAdded());
   }
 
-  /** Memory and layout of the slots as they are: for the writer thread after `prepare`. */
-  describe(): { slot: number; segments: SharedArrayBuffer[]; layout: SlotLayout }[] {
-    const described = this.#slots.map((slot, index) => ({
-      slot: index,
-      segments: [...slot.segments],
-      layout: slot.layout,
-    }));
-    return described.filter(({ segments }) => segments.length > 0);
+  /** What the writer thread has to be told of the slots after `prepare`. */
+  takeNews(): ({ slot: number } & SlotNews)[] {
+    return this.#slots.map((slot, index) => ({ slot: index, ...slot.takeNews() }));
   }
 
   /** What is lent of a capture, and where in the slot it belongs. */

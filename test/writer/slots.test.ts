@@ -82,3 +82,33 @@ test('what may be tracked has the two slots that the tracker knows', () => {
   assert.deepEqual(fill(new Slots(undefined, watched), 80_000), [0, 1]);
   assert.deepEqual(asked, [0, 1]);
 });
+
+test('the writer thread is told of memory and layout what it does not know, once', () => {
+  const slots = new Slots(undefined, undefined);
+  slots.prepare(SKELETON, regionsOf(80_000));
+  const told = slots.takeNews();
+  assert.equal(told.filter(({ segments, layout }) => segments && layout).length, 32);
+  for (const { segments, layout } of slots.takeNews())
+    assert.deepEqual([segments, layout], [undefined, undefined]);
+  slots.prepare(SKELETON, regionsOf(80_000));
+  for (const { segments, layout } of slots.takeNews())
+    assert.deepEqual([segments, layout], [undefined, undefined]);
+  const capture = slots.capture(SKELETON, regionsOf(80_000), 1);
+  assert.ok(typeof capture === 'object');
+  assert.deepEqual([capture.segments, capture.layout], [undefined, undefined]);
+});
+
+test('of a slot that grew for other use the writer thread is told with the capture that first uses what came', () => {
+  const slots = new Slots(undefined, undefined);
+  const first = slots.capture(SKELETON, regionsOf(2 * MiB), 1);
+  assert.ok(typeof first === 'object' && first.segments);
+  slots.released(first.slot);
+  const taken = slots.takeFree(8 * MiB);
+  assert.ok(taken && taken.segments.length > 1);
+  slots.released(taken.slot);
+  // The other slot was never sized, so that the next state is laid out in the one that grew.
+  const next = slots.capture(SKELETON, regionsOf(6 * MiB), 2);
+  assert.ok(typeof next === 'object');
+  assert.equal(next.slot, taken.slot);
+  assert.equal(next.segments?.length, taken.segments.length);
+});

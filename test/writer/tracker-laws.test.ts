@@ -6,7 +6,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CapturedRegion } from '../../src/writer/captured.js';
-import type { LiveRegion } from '../../src/writer/slot.js';
+import type { SlotLayout } from '../../src/writer/protocol.js';
+import type { LiveRegion, SlotNews } from '../../src/writer/slot.js';
 import { Slots } from '../../src/writer/slots.js';
 import { Tracker, type Tracking } from '../../src/writer/tracker.js';
 import { replayable, seeds } from '../support/budget.js';
@@ -29,6 +30,8 @@ class History {
   #saved = new Map<string, Uint8Array>();
   #tickets = 0;
   #held: number | undefined;
+  /** What the writer thread would know of the slots. */
+  readonly #known = new Map<number, { segments: SharedArrayBuffer[]; layout: SlotLayout }>();
   tracked = 0;
   told = 0;
 
@@ -53,7 +56,7 @@ class History {
     this.#pages.hasLost = random.chance(0.03);
     if (roll < 0.4) this.#write();
     else if (roll < 0.84) this.#save();
-    else if (roll < 0.87) this.#slots.prepare(SKELETON, this.#regions());
+    else if (roll < 0.87) this.#prepare();
     else if (roll < 0.91) this.#rearrange();
     else this.#replace();
   }
@@ -110,14 +113,29 @@ class History {
     return this.#state.map(({ path, bytes }) => ({ path, kind: 'Uint8Array', bytes }));
   }
 
+  #prepare(): void {
+    this.#slots.prepare(SKELETON, this.#regions());
+    for (const news of this.#slots.takeNews()) this.#hear(news);
+  }
+
+  /** The slot of a capture, as the writer thread knows it. */
+  #hear({ slot, ...news }: { slot: number } & SlotNews): {
+    segments: SharedArrayBuffer[];
+    layout: SlotLayout;
+  } {
+    const known = this.#known.get(slot) ?? { segments: [], layout: { skeleton: [], regions: [] } };
+    if (news.segments) known.segments = news.segments;
+    if (news.layout) known.layout = news.layout;
+    this.#known.set(slot, known);
+    return known;
+  }
+
   #save(): void {
     const ticket = ++this.#tickets;
     const regions = this.#regions();
     const capture = this.#slots.capture(SKELETON, regions, ticket);
     assert.ok(typeof capture === 'object', 'one slot is free');
-    const { segments, layout } = this.#slots.describe()[capture.slot] as ReturnType<
-      Slots['describe']
-    >[number];
+    const { segments, layout } = this.#hear(capture);
     const views = segments.map((segment) => Buffer.from(segment));
     for (const [position, { path, bytes }] of regions.entries()) {
       const { byteLength, extents } = layout.regions[position] as (typeof layout.regions)[number];
