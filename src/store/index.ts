@@ -21,6 +21,7 @@ import { isContent, RecordType } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
 import * as keys from './index-keys.js';
 import type { Batch, Change, KeyValues } from './key-values.js';
+import { type Newest, NewestByRun } from './newest.js';
 
 /** A committed record as the index takes it in; manifests and notes come with their payload. */
 export interface Committed {
@@ -58,6 +59,7 @@ export class Index {
   /** Once somebody asked. */
   #tagNames: TagNames | undefined;
   #tagChanges = 0;
+  readonly #newest = new NewestByRun();
   /** Applied and not yet written: newest first in `#pending`, being written in `#writing`. */
   #pending = new Map<string, Change>();
   #writing: Map<string, Change> = new Map();
@@ -81,6 +83,7 @@ export class Index {
     else if (type === RecordType.forget) {
       const { snapshot, forgotten } = decodeForget(payload);
       this.#amend(snapshot, { forgotten });
+      this.#newest.clear();
     } else if (type === RecordType.timing) {
       const { snapshot, durableMs } = decodeTiming(payload);
       this.#amend(snapshot, { durableMs });
@@ -151,6 +154,20 @@ export class Index {
     }
   }
 
+  /** The newest snapshot of a run, or of all, that is not forgotten; null: there is none. */
+  async newest(run?: string): Promise<SnapshotId | null> {
+    let newest = this.#newest.get(run);
+    if (newest === undefined) newest = await this.#newest.lookUp(run, () => this.#findNewest(run));
+    return newest && newest.id;
+  }
+
+  async #findNewest(run: string | undefined): Promise<Newest | null> {
+    for await (const { id, sequence, forgotten } of this.summaries(run)) {
+      if (!forgotten) return { id, sequence };
+    }
+    return null;
+  }
+
   /** Names of all runs. */
   async runs(): Promise<string[]> {
     const runs: string[] = [];
@@ -210,6 +227,7 @@ export class Index {
   #applyManifest(location: Location, payload: Buffer): void {
     const { id, sequence, run, step, createdAt } = decodeManifest(payload);
     this.#dropSnapshot(id);
+    this.#newest.came(run, { id, sequence });
     const summary: Summary = {
       id,
       sequence,
@@ -252,6 +270,7 @@ export class Index {
   #dropSnapshot(id: SnapshotId): void {
     const summary = this.byId(id);
     if (!summary) return;
+    this.#newest.clear();
     this.#put(keys.idKey(id), undefined);
     this.#put(keys.snapshotKey(summary.sequence), undefined);
     this.#put(keys.runKey(summary.run, summary.sequence), undefined);
@@ -342,6 +361,7 @@ export class Index {
     if (this.#givenUp) throw toSnapError(reason, 'reading the index');
     this.#givenUp = values;
     this.#values = undefined;
+    this.#newest.clear();
     this.#substitute.needed(reason);
   }
 }

@@ -111,6 +111,11 @@ export class Store {
     return this.#snapshots.runs();
   }
 
+  /** The newest snapshot of a run, or of all, that is not forgotten; null: there is none. */
+  newest(run?: string): Promise<SnapshotId | null> {
+    return this.#snapshots.newest(run);
+  }
+
   byId(id: SnapshotId): Summary | undefined {
     return this.#snapshots.byId(id);
   }

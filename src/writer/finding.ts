@@ -7,7 +7,6 @@ import type { Summary } from '../store/index.js';
 import type { Store } from '../store/store.js';
 import type { SnapshotInfo } from './protocol.js';
 import type { SnapshotRef } from './refs.js';
-import { newestOf } from './saver.js';
 
 /** A region as a snapshot describes it. */
 export interface RegionInfo {
@@ -35,7 +34,7 @@ export async function find(store: Store, ref: SnapshotRef, run: string | undefin
 }
 
 async function latest(store: Store, run: string | undefined): Promise<Summary> {
-  const id = await newestOf(store, run);
+  const id = await store.newest(run);
   const summary = id && store.byId(id);
   if (summary) return summary;
   const runs = await store.runs();

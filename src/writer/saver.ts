@@ -134,16 +134,10 @@ async function lineageOf(
   store: Store,
   client: Client,
 ): Promise<{ base: Map<string, RegionTree>; parent: SnapshotId | undefined }> {
-  if (client.lineage === undefined) client.lineage = await newestOf(store, client.run);
+  if (client.lineage === undefined) client.lineage = await store.newest(client.run);
   const parent = client.lineage ?? undefined;
   client.trees ??= parent ? loadTrees(store, parent) : new Map();
   return { base: client.trees, parent };
-}
-
-/** The newest snapshot of a run, or of all, or null. */
-export async function newestOf(store: Store, run: string | undefined): Promise<SnapshotId | null> {
-  for await (const summary of store.summaries(run)) if (!summary.forgotten) return summary.id;
-  return null;
 }
 
 function loadTrees(store: Store, id: SnapshotId): Map<string, RegionTree> {

@@ -132,6 +132,29 @@ test('LevelDB and memory give the same answers and hold the same keys', async ()
   );
 });
 
+test('law: the newest of a run is what listing finds first, whatever came since it was last asked', async () => {
+  const asked = fc.array(fc.tuple(record, fc.option(fc.nat(30))), { maxLength: 40 });
+  await fc.assert(
+    fc.asyncProperty(asked, async (records) => {
+      const index = new Index(memoryKeyValues(), unexpected);
+      for (const [one, turns] of records) {
+        // What comes while it is being looked up counts too.
+        const early = turns === null ? [] : [undefined, ...NAMES].map((run) => index.newest(run));
+        for (let turn = 0; turn < (turns ?? 0); turn++) await Promise.resolve();
+        index.apply(one);
+        await Promise.all(early);
+        if (turns === null) continue;
+        for (const run of [undefined, ...NAMES]) {
+          let expected: SnapshotId | null = null;
+          for await (const { id, forgotten } of index.summaries(run)) if (!forgotten) expected ??= id;
+          assert.equal(await index.newest(run), expected, `of run ${run}`);
+        }
+      }
+    }),
+    { numRuns: budget(60) },
+  );
+});
+
 /** An index whose values fail as told, and what was asked of its substitute, which is made of the same records. */
 function failing(records: readonly Committed[]) {
   const memory = memoryKeyValues();
