@@ -36,10 +36,11 @@ export async function readState(
   options: RestoreOptions,
 ): Promise<{ state: unknown; info: SnapshotInfo }> {
   const { into, only, run, signal, onProgress } = options;
-  const { info, skeleton } = (await host.request('open', [ref, run])) as OpenedSnapshot;
+  const opened = (await host.request('open', [ref, run, only === undefined])) as OpenedSnapshot;
+  const { info, skeleton } = opened;
   throwIfAborted(signal);
   const restoration = new Restoration(skeleton, registry, { into, ...(only && { only }) });
-  const reading = new RegionReading(host, info.id, { signal, onProgress });
+  const reading = new RegionReading(host, opened, { signal, onProgress });
   try {
     const sources = await reading.read(restoration.regions, restoration.liveBuffers());
     return { state: restoration.finish(sources), info };

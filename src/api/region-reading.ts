@@ -20,6 +20,7 @@ import {
 } from '../writer/chunk-reader.js';
 import { type ChunkTable, type RegionChunks, regionChunks } from '../writer/chunk-table.js';
 import { LiveRegion } from '../writer/live-region.js';
+import type { OpenedSnapshot } from '../writer/restore-requests.js';
 import type { Slots } from '../writer/slots.js';
 import { Ring, Staging } from '../writer/staging.js';
 
@@ -42,6 +43,7 @@ const SLICE_MS = 10;
 export class RegionReading {
   readonly #host: ReadingHost;
   readonly #snapshot: string;
+  readonly #opened: OpenedSnapshot;
   readonly #options: ReadingOptions;
   readonly #reader: ChunkReader;
   readonly #sources: (RegionSource | undefined)[] = [];
@@ -49,8 +51,10 @@ export class RegionReading {
   #doneBytes = 0;
   #totalBytes = 0;
 
-  constructor(host: ReadingHost, snapshot: string, options: ReadingOptions) {
+  constructor(host: ReadingHost, opened: OpenedSnapshot, options: ReadingOptions) {
+    const snapshot = opened.info.id;
     this.#host = host;
+    this.#opened = opened;
     this.#snapshot = snapshot;
     this.#options = options;
     this.#reader = new ChunkReader(host, snapshot, options.signal);
@@ -64,6 +68,7 @@ export class RegionReading {
     this.#sources.length = needs.length;
     const wanted = [...needs.keys()].filter((index) => needs[index]?.wanted);
     if (wanted.length === 0) return this.#sources;
+    if (this.#opened.content) return this.#take(this.#opened.content, needs, live);
     const { request, slots } = this.#host;
     const captures = slots?.captures;
     const compare = slots !== undefined && live.some((buffer) => buffer !== undefined);
@@ -89,6 +94,27 @@ export class RegionReading {
   release(): void {
     this.#staging?.release();
     this.#staging = undefined;
+  }
+
+  /** A small state whose bytes are all here: to find out what differs would cost more than to write all of it. */
+  #take(
+    content: ArrayBuffer,
+    needs: readonly RegionNeed[],
+    live: readonly (AnyBuffer | undefined)[],
+  ): (RegionSource | undefined)[] {
+    const { regions } = this.#opened;
+    for (const [index, need] of needs.entries()) {
+      if (regions[index]?.byteLength !== need.byteLength) throw unlike(this.#snapshot);
+      const bytes = new Uint8Array(content, this.#totalBytes, need.byteLength);
+      const write = (to: AnyBuffer) => new Uint8Array(to).set(bytes);
+      const patched = live[index];
+      const source = patched ? new RegionPatch(patched, write) : newBuffer(need);
+      if (!patched) write(source as AnyBuffer);
+      this.#sources[index] = source;
+      this.#totalBytes += need.byteLength;
+    }
+    this.#tell(this.#totalBytes);
+    return this.#sources;
   }
 
   async #fill(regions: readonly RegionChunks[], needs: readonly RegionNeed[]): Promise<void> {

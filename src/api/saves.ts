@@ -51,6 +51,7 @@ export class Saves {
   readonly #proving: Proving | undefined;
   /** How many saves had been asked for from outside when the last capture was begun. */
   #answered = 0;
+  #isClosing = false;
   #broken: SnapError | undefined;
 
   constructor(
@@ -114,6 +115,18 @@ export class Saves {
     this.prepare(state, true).catch(() => {});
   }
 
+  /** A small one is given to the caller before its slots are sized: that takes as long as a third of restoring it. */
+  prepareLater(state: unknown): void {
+    setImmediate(() => {
+      if (this.#isClosing || this.#broken) return;
+      try {
+        this.prepareBehind(state);
+      } catch {
+        // By now the caller may have made of it what cannot be saved: a save will say so.
+      }
+    });
+  }
+
   /** As `Snap.save`; what is wrong with its options or its state is thrown or rejects. */
   save(state: unknown, options: SaveOptions | undefined): Promise<SaveTicket> {
     const calledAt = performance.now();
@@ -154,6 +167,7 @@ export class Saves {
 
   /** Lets the owner go once every save is settled; throws a failure that nobody has heard of. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     await this.#settled();
     this.#tracker?.close();
     await this.#owner.detach(this.client);

@@ -12,7 +12,7 @@ import type { Access } from '../writer/access.js';
 import type { CopyReport } from '../writer/copy-job.js';
 import type { GcReport } from '../writer/gc-job.js';
 import { Owner, type OwnerOptions } from '../writer/owner.js';
-import type { SnapshotInfo } from '../writer/protocol.js';
+import { FEW_BYTES, type SnapshotInfo } from '../writer/protocol.js';
 import { checkRef } from '../writer/refs.js';
 import type { Candidates, ListFilter, RegionInfo, SnapshotRef, StoreStats } from '../writer/requests.js';
 import type { VerifyReport } from '../writer/verify-job.js';
@@ -294,7 +294,8 @@ export class Snap {
     this.#proving?.restored();
     if (!options.only && !this.#options.readOnly) {
       this.#owner.send({ type: 'lineage', client: this.#saves.client, snapshot: info.id as SnapshotId });
-      this.#saves.prepareBehind(state);
+      if (info.logicalBytes <= FEW_BYTES) this.#saves.prepareLater(state);
+      else this.#saves.prepareBehind(state);
     }
     return { state, from: info };
   }

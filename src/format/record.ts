@@ -203,9 +203,12 @@ export function decodeHeader(source: Buffer, position: number): RecordHeader | H
 
 export type HeaderFault = 'short' | 'magic' | 'checksum' | 'length' | 'number';
 
+/** What says how a record is to be read, and where it lies. */
+type Understood = Pick<RecordHeader, 'codec' | 'filter' | 'flags' | 'pack' | 'offset'>;
+
 /** Refuses what a newer program may have written and this one would misread. */
-export function checkUnderstood(header: RecordHeader): void {
-  const { codec, filter, flags } = header;
+export function checkUnderstood(record: Understood): void {
+  const { codec, filter, flags, pack, offset } = record;
   const understood =
     (codec === Codec.raw || codec === Codec.zstd) &&
     filter <= Filter.dictionary &&
@@ -215,7 +218,7 @@ export function checkUnderstood(header: RecordHeader): void {
     throw new SnapError(
       'SNAP_FORMAT',
       `a record uses codec ${codec}, filter ${filter}, flags ${flags}, which this program does not know: update holdfast`,
-      { pack: header.pack, offset: header.offset },
+      { pack, offset },
     );
   }
 }

@@ -134,7 +134,7 @@ export class RecordReader {
 
   #decodeUnchecked(id: ChunkId, location: Location, target: Buffer): Buffer {
     const stored = this.#packs.readStored(location, id, false);
-    checkUnderstood({ ...location, sequence: 0, writer: EMPTY, id, check: EMPTY });
+    checkUnderstood(location);
     if (!takesBase(location.filter)) {
       this.#encoding.decode(location.codec, location.filter, stored, target);
       return stored;
@@ -178,8 +178,6 @@ function baseIn({ flags, pack, offset }: Location, stored: Buffer): Buffer {
   }
   return stored.subarray(0, CHUNK_ID_BYTES);
 }
-
-const EMPTY = Buffer.alloc(0);
 
 /** What `read` returns; undefined where what it reads is damaged, or gone. */
 export function unlessDamaged<T>(read: () => T): T | undefined {

@@ -10,6 +10,7 @@
 
 import type { SnapErrorCode } from '../base/errors.js';
 import type { SnapshotId } from '../base/ids.js';
+import { MiB } from '../base/sizes.js';
 import type { RegionKind } from '../format/kinds.js';
 import type { Program } from '../format/manifest.js';
 import type { Policy } from '../store/retention-policy.js';
@@ -24,6 +25,9 @@ export const Word = {
   checkpoints: 1,
 } as const;
 export const WORD_COUNT = 2;
+
+/** A state of no more comes back in one answer: a message costs as much as reading some 300 KB. */
+export const FEW_BYTES = MiB;
 
 /** Where a contiguous piece of captured bytes lies in a slot. */
 export interface Extent {

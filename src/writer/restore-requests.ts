@@ -13,20 +13,26 @@ import type { Tree } from '../format/tree.js';
 import type { Summary } from '../store/index.js';
 import { checkFits } from '../store/limits.js';
 import { readBytes, readRegionTable } from '../store/manifests.js';
-import { visitChunks } from '../store/region-tree.js';
+import { unlessDamaged } from '../store/record-reader.js';
+import { readRegion, visitChunks } from '../store/region-tree.js';
 import type { Store } from '../store/store.js';
 import { readRange } from '../store/tree-cursor.js';
 import type { CapturedChunks, ChunkTable } from './chunk-table.js';
 import { type Client, namesOf } from './client.js';
 import { describe, find, manifestOf, naming, type RegionInfo, regionInfo } from './finding.js';
-import type { SnapshotInfo } from './protocol.js';
+import { FEW_BYTES, type SnapshotInfo } from './protocol.js';
 import type { SnapshotRef } from './refs.js';
 
 export interface OpenedSnapshot {
   info: SnapshotInfo;
   skeleton: Uint8Array;
   regions: RegionInfo[];
+  /** The bytes of all regions, one after another, where they were asked for, are few and intact. */
+  content: ArrayBuffer | undefined;
 }
+
+/** Each region is a read of its own. */
+const FEW_REGIONS = 64;
 
 /** Chunks to be read, and where to. */
 export interface PieceRequest {
@@ -41,16 +47,31 @@ export interface PieceRequest {
   verify: boolean;
 }
 
+/** What of an answer goes over to the other thread instead of being copied. */
+export function memoryIn(answer: unknown): ArrayBuffer[] {
+  if (answer instanceof ArrayBuffer) return [answer];
+  const { content } = (answer ?? {}) as Partial<OpenedSnapshot>;
+  return content instanceof ArrayBuffer ? [content] : [];
+}
+
 export const restoreRequests = {
-  /** Id and skeleton of a snapshot, and what its regions are. */
-  async open(store: Store, client: Client, ref: SnapshotRef, run?: string): Promise<OpenedSnapshot> {
+  /** Id and skeleton of a snapshot, and what its regions are; of a small state the whole, where `content` is asked for. */
+  async open(
+    store: Store,
+    client: Client,
+    ref: SnapshotRef,
+    run?: string,
+    content = false,
+  ): Promise<OpenedSnapshot> {
     const summary = await find(store, ref, run ?? client.run);
     const manifest = manifestOf(store, summary);
     try {
+      const regions = regionsOf(store, client, summary);
       return {
         info: await describe(store, summary, manifest),
         skeleton: readBytes(store, manifest.skeleton),
-        regions: regionsOf(store, client, summary).map(regionInfo),
+        regions: regions.map(regionInfo),
+        content: content ? contentOf(store, regions) : undefined,
       };
     } catch (error) {
       throw naming(summary, error);
@@ -116,6 +137,21 @@ export const restoreRequests = {
     return piece;
   },
 };
+
+/** What is damaged is left to whoever asks for that very region, and can say so. */
+function contentOf(store: Store, regions: readonly RegionEntry[]): ArrayBuffer | undefined {
+  const byteLength = regions.reduce((sum, { tree }) => sum + tree.byteLength, 0);
+  if (byteLength > FEW_BYTES || regions.length > FEW_REGIONS) return undefined;
+  const content = new ArrayBuffer(byteLength);
+  return unlessDamaged(() => {
+    let at = 0;
+    for (const { tree } of regions) {
+      readRegion(store, tree, Buffer.from(content, at, tree.byteLength));
+      at += tree.byteLength;
+    }
+    return content;
+  });
+}
 
 function chunksOf(store: Store, tree: Tree): EntryList {
   const list = new EntryList();

@@ -25,6 +25,7 @@ import { toPlainError } from './plain-error.js';
 import { type FromWriter, type SaveJob, type ToWriter, Word } from './protocol.js';
 import { fromWriterRecords, toWriterRecords } from './records.js';
 import { requests } from './requests.js';
+import { memoryIn } from './restore-requests.js';
 import { releaseBase, type SaverHooks, save } from './saver.js';
 import { upToDate } from './up-to-date.js';
 
@@ -329,8 +330,7 @@ async function answer(store: Store, message: RequestMessage): Promise<void> {
   const handler = requests[method as keyof typeof requests] as (...all: unknown[]) => Promise<unknown>;
   try {
     const result = await upToDate(store, method, () => handler(store, clientOf(client), ...args));
-    const transfer = result instanceof ArrayBuffer ? [result] : [];
-    post({ type: 'reply', client, request, result }, transfer);
+    post({ type: 'reply', client, request, result }, memoryIn(result));
   } catch (error) {
     post({ type: 'reply', client, request, error: toPlainError(error) });
   }
