@@ -55,3 +55,21 @@ export function afterRequest(
     Owner.prototype.request = request;
   });
 }
+
+/** The requests that are made from now on, by the call of what is returned at the latest. */
+export function watchRequests(t: { after(clean: () => void): void }): () => string[] {
+  const { request } = Owner.prototype;
+  const asked: string[] = [];
+  const stop = () => {
+    Owner.prototype.request = request;
+  };
+  Owner.prototype.request = function (client, method, args, long) {
+    if (method !== 'touch') asked.push(method);
+    return request.call(this, client, method, args, long);
+  };
+  t.after(stop);
+  return () => {
+    stop();
+    return asked;
+  };
+}
