@@ -3,6 +3,7 @@
 import type { Mutant } from '../mutant.js';
 
 const INTO = 'api/restore-into';
+const SMALL = 'api/restore-small';
 const TROUBLE = 'api/restore-trouble';
 
 export const restoring: readonly Mutant[] = [
@@ -77,5 +78,37 @@ export const restoring: readonly Mutant[] = [
     find: 'return buffer === this.live && buffer.byteLength === this.#byteLength;',
     replace: 'return buffer !== undefined;',
     tests: ['state/into'],
+  },
+  {
+    name: 'damage-of-a-small-state-told-early',
+    breaks: 'what is damaged is in the way of nothing else, in a small state too',
+    file: 'writer/restore-requests.ts',
+    find: 'return unlessDamaged(() => {',
+    replace: 'return ((read: () => ArrayBuffer) => read())(() => {',
+    tests: [SMALL],
+  },
+  {
+    name: 'slots-sized-for-a-closed-snap',
+    breaks: 'the writer thread is told of no slots of a Snap that it has let go',
+    file: 'api/saver.ts',
+    find: 'if (this.#isClosing || this.#broken) return;',
+    replace: 'if (this.#broken) return;',
+    tests: [SMALL],
+  },
+  {
+    name: 'newest-kept-whatever-came',
+    breaks: 'a snapshot that came while the newest was looked up counts',
+    file: 'store/newest.ts',
+    find: 'if (changes === this.#changes) this.#kept.set(run, found);',
+    replace: 'this.#kept.set(run, found);',
+    tests: ['store/index'],
+  },
+  {
+    name: 'grown-slot-not-told',
+    breaks: 'the writer thread is told of memory that a slot got for other use',
+    file: 'writer/slot.ts',
+    find: 'this.#capacity += capacity;\n    this.#hasNewSegments = true;',
+    replace: 'this.#capacity += capacity;',
+    tests: ['writer/slots'],
   },
 ];
