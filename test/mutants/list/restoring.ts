@@ -90,7 +90,7 @@ export const restoring: readonly Mutant[] = [
   {
     name: 'slots-sized-for-a-closed-snap',
     breaks: 'the writer thread is told of no slots of a Snap that it has let go',
-    file: 'api/saver.ts',
+    file: 'api/saves.ts',
     find: 'if (this.#isClosing || this.#broken) return;',
     replace: 'if (this.#broken) return;',
     tests: [SMALL],
