@@ -3,7 +3,7 @@
  * bytes.
  *
  * Each sample takes a memcpy and a save one right after the other, in turns which comes first. The loop waits until the
- * buffers are back and the save is durable, so that none waits for a slot.
+ * buffers are back and the save is durable, so that none waits for a slot, and then computes for a while.
  */
 
 import { join } from 'node:path';
@@ -11,15 +11,17 @@ import { formatBytes, GiB, MiB } from '../src/base/sizes.js';
 import { type SaveTicket, Snap } from '../src/index.js';
 import { WarmTarget } from './support/floors.js';
 import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
-import { type Report, runBench, showMillis, showPercent, showRatio, sleep } from './support/program.js';
+import { type Report, runBench, showMillis, showPercent, showRatio } from './support/program.js';
 import { median, medianOf, percentile, sum } from './support/samples.js';
+import { computeUntil, SmallHeat } from './support/states.js';
 
 const SIZES = [80_000, 16 * MiB, 256 * MiB, GiB];
 const MANY = { buffers: 1000, bytes: 80_000 };
 const CHANGED_SHARE = 0.01;
 /** Between samples; the index, which is written behind, is done by then. */
-const PAUSE_MS = 10;
-const WARM_UP = 10;
+const COMPUTING_MS = 8;
+/** Rounds until the compiler has seen what is measured; fewer where each takes long. */
+const WARM_UP = { small: 300, large: 10, smallBytes: MiB };
 
 /** What a save may hold the loop for, whatever the size: so much, and so much for each buffer. */
 const LIMIT_MS = 0.05;
@@ -82,8 +84,10 @@ async function measure(folder: string, lent: LentState, samples: number): Promis
   await using snap = await Snap.open(folder);
   await snap.prepare(lent.state);
   const target = new WarmTarget(lent.byteLength);
+  const kernel = new SmallHeat();
   const taken: Sample[] = [];
-  for (let round = -WARM_UP; round < samples; round++) {
+  const warmUp = lent.byteLength <= WARM_UP.smallBytes ? WARM_UP.small : WARM_UP.large;
+  for (let round = -warmUp; round < samples; round++) {
     lent.change();
     let copyMs = round % 2 === 0 ? lent.copyTo(target) : 0;
     const start = performance.now();
@@ -95,7 +99,7 @@ async function measure(folder: string, lent: LentState, samples: number): Promis
     await ticket.durable;
     const durableMs = performance.now() - start;
     if (round % 2 !== 0) copyMs = lent.copyTo(target);
-    await sleep(PAUSE_MS);
+    computeUntil(kernel, performance.now() + COMPUTING_MS);
     if (round >= 0) taken.push({ copyMs, stallMs, releasedMs, durableMs });
   }
   return taken;

@@ -30,7 +30,7 @@ import {
   showRatio,
 } from './support/program.js';
 import { mean, median, percentile, seededRandom, summarize } from './support/samples.js';
-import { DATA, MemoryBound, SmallHeat, SmoothField } from './support/states.js';
+import { computeUntil, DATA, MemoryBound, SmallHeat, SmoothField } from './support/states.js';
 
 const SIZES = [80_000, 16 * MiB, 256 * MiB, GiB];
 const CHANGED_SHARE = 0.01;
@@ -132,7 +132,7 @@ async function measureStall(folder: string, bytes: number, samples: number) {
     if (durableMs - before.stallMs > start - returnedAt) atWork++;
     await durable;
     // The index is written behind; the next sample shall not meet that.
-    await settle(timing);
+    settle(timing, kernel);
   };
   const from = 1.1 * timing.freeMs + 0.05;
   const span = 1.2 * Math.max(timing.durableMs - timing.freeMs, 0.2 * timing.durableMs);
@@ -234,13 +234,8 @@ async function measureTiming(snap: Snap, field: SmoothField, target: WarmTarget)
   return { freeMs: median(free), durableMs: median(durable) };
 }
 
-function computeUntil(kernel: { advance(): void }, deadline: number): void {
-  do kernel.advance();
-  while (performance.now() < deadline);
-}
-
-function settle({ durableMs }: Timing): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.min(20, 2 + durableMs)));
+function settle({ durableMs }: Timing, kernel: SmallHeat): void {
+  computeUntil(kernel, performance.now() + Math.min(20, 2 + durableMs));
 }
 
 function measureFirst(folder: string, bytes: number) {

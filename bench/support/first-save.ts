@@ -1,18 +1,20 @@
 /** A fresh process that prepares and saves: prints how long each save held it, as a JSON list. */
 
 import { Snap } from '../../src/index.js';
-import { sleep } from './program.js';
-import { SmoothField } from './states.js';
+import { computeUntil, SmallHeat, SmoothField } from './states.js';
 
 const [, , folder = '', bytes = ''] = process.argv;
 const LATER = 20;
+/** Between saves. */
+const COMPUTING_MS = 8;
 
 const field = new SmoothField(Number(bytes));
 const snap = await Snap.open(folder, { capture: 'copy' });
 await snap.prepare(field.state);
-await sleep(20);
+const kernel = new SmallHeat();
 const stalls: number[] = [];
 for (let save = 0; save <= LATER; save++) {
+  computeUntil(kernel, performance.now() + COMPUTING_MS);
   field.changeContiguous(0.01 * field.bytes.length);
   const start = performance.now();
   const ticket = await snap.save(field.state);
