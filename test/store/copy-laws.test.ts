@@ -134,6 +134,7 @@ async function endure(seed: number): Promise<void> {
     }
   }
   const live = random.chance(0.5);
+  source.isShared = live;
   const findings = await copy(source.disk, far.store, {}, async () => {
     // The owner of the source goes on, and collects.
     if (live && random.chance(0.03)) await source.perform(generateAction(random));
@@ -146,6 +147,7 @@ async function endure(seed: number): Promise<void> {
     'nothing is damaged',
   );
   far.disk.acknowledged(STORE, 'a copy');
+  source.isShared = false;
   const rest = await copy(source.disk, far.store);
   await assertComplete(source, far, rest);
   if (!live) assert.deepEqual([rest.copied, rest.tags, rest.writtenBytes], [[], [], 0], 'a second copy');
