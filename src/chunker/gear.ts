@@ -2,42 +2,57 @@
  * Cuts bytes where their content says so: chunks of new bytes end at the same places whatever stands before them.
  *
  * A gear hash runs over the bytes; its top bits depend on the last 32 of them, and where they are zero a chunk may end.
- * Up to the average length that takes more bits than from there on, so that lengths lie close to it (FastCDC). Readers
- * need none of this. It must never change all the same: the same bytes would be cut otherwise, and be written again.
+ * Up to the average length, a power of two, that takes more bits than from there on, so that lengths lie close to it
+ * (FastCDC). Readers need none of this. It must never change all the same: the same bytes would be cut otherwise, and be
+ * written again.
  *
- * Invariant: every chunk has at least SHORTEST and at most LONGEST bytes, but for a single one that is shorter.
+ * Invariant: every chunk has at least a quarter of the average and at most four times as much, but for a single one that
+ * is shorter.
  */
 
-import { KiB } from '../base/sizes.js';
+import { CONTENT_RANGE } from '../format/tree.js';
 
-export const SHORTEST_CHUNK_BYTES = 16 * KiB;
-export const LONGEST_CHUNK_BYTES = 256 * KiB;
-const AVERAGE_BYTES = 64 * KiB;
-/** What is not longer stays in one piece. */
-const WHOLE_BYTES = 2 * AVERAGE_BYTES;
+/** What is not longer than so many average chunks stays in one piece. */
+const WHOLE = 2;
 /** Bytes that the hash depends on. */
 const WINDOW_BYTES = 32;
-/** Bits that have to be zero before the average length, and behind it. */
-const BITS_BEFORE = 18;
-const BITS_BEHIND = 14;
+/** Before the average length so many more bits have to be zero than chunks of it take, behind it so many fewer. */
+const BITS_APART = 2;
 
 const GEAR = gearTable();
 
-/** How many bytes the first chunk of `bytes` takes: of a piece that ends there, or of its first LONGEST + SHORTEST. */
-export function firstChunkBytes(bytes: Uint8Array): number {
-  if (bytes.length <= WHOLE_BYTES) return bytes.length;
+export function shortestChunkBytes(averageBytes: number): number {
+  return averageBytes / CONTENT_RANGE;
+}
+
+export function longestChunkBytes(averageBytes: number): number {
+  return averageBytes * CONTENT_RANGE;
+}
+
+/** So many bytes say where the first chunk of them ends. */
+export function windowBytes(averageBytes: number): number {
+  return longestChunkBytes(averageBytes) + shortestChunkBytes(averageBytes);
+}
+
+/** How many bytes the first chunk of `bytes` takes: of a piece that ends there, or of its first `windowBytes`. */
+export function firstChunkBytes(bytes: Uint8Array, averageBytes: number): number {
+  if (bytes.length <= WHOLE * averageBytes) return bytes.length;
+  const shortest = shortestChunkBytes(averageBytes);
   // What is left is long enough for a chunk.
-  const most = Math.min(LONGEST_CHUNK_BYTES, bytes.length - SHORTEST_CHUNK_BYTES);
-  const average = Math.min(AVERAGE_BYTES, most);
+  const most = Math.min(longestChunkBytes(averageBytes), bytes.length - shortest);
+  const average = Math.min(averageBytes, most);
+  const bits = Math.log2(averageBytes);
+  const shiftBefore = 32 - (bits + BITS_APART);
+  const shiftBehind = 32 - (bits - BITS_APART);
   let hash = 0;
-  let at = SHORTEST_CHUNK_BYTES - WINDOW_BYTES;
-  for (; at < SHORTEST_CHUNK_BYTES; at++) hash = ((hash << 1) + (GEAR[bytes[at] as number] as number)) | 0;
+  let at = shortest - WINDOW_BYTES;
+  for (; at < shortest; at++) hash = ((hash << 1) + (GEAR[bytes[at] as number] as number)) | 0;
   for (; at < average; at++) {
-    if (hash >>> (32 - BITS_BEFORE) === 0) return at;
+    if (hash >>> shiftBefore === 0) return at;
     hash = ((hash << 1) + (GEAR[bytes[at] as number] as number)) | 0;
   }
   for (; at < most; at++) {
-    if (hash >>> (32 - BITS_BEHIND) === 0) return at;
+    if (hash >>> shiftBehind === 0) return at;
     hash = ((hash << 1) + (GEAR[bytes[at] as number] as number)) | 0;
   }
   return most;

@@ -21,7 +21,10 @@ export interface Chunks {
   end(index: number): number;
 }
 
-/** Chunks `[from, to)` of the earlier version stand in the later one, side by side from `at` on. */
+/**
+ * Chunks `[from, to)` of the earlier version stand in the later one, side by side from `at` on. Where there are none of
+ * them `at` is a landmark: where chunk `from` begins, of which something was edited.
+ */
 export interface Kept {
   at: number;
   from: number;
@@ -46,7 +49,7 @@ const REACH = 4;
 const NEIGHBOURHOOD_BYTES = 64 * KiB;
 const FARTHEST_BYTES = MiB;
 /** By so many bytes. */
-const NEEDLE_BYTES = 64;
+export const NEEDLE_BYTES = 64;
 
 interface Place {
   index: number;
@@ -67,14 +70,16 @@ export function findKept(versions: Versions): Kept[] {
   return kept;
 }
 
-/** True where most of these chunks do not stand where they stood, but elsewhere. */
+/** True where most of these chunks do not stand where they stood, but elsewhere, all of them or their first bytes. */
 export function haveMoved(versions: Versions, indexes: readonly number[]): boolean {
   const moved = indexes.filter((index) => {
     const at = versions.chunks.start(index);
     if (stands(versions, index, at)) return false;
     const byEnd = at + endShift(versions);
     return (
-      (byEnd >= 0 && stands(versions, index, byEnd)) || sought(versions, { index, at }, 0, 1) !== undefined
+      (byEnd >= 0 && stands(versions, index, byEnd)) ||
+      sought(versions, { index, at }, 0, 1) !== undefined ||
+      beginsElsewhere(versions, index)
     );
   });
   return 2 * moved.length > indexes.length;
@@ -135,7 +140,7 @@ function shifted(versions: Versions, { index }: Place, least: number, shift: num
 function sought(versions: Versions, { index, at }: Place, least: number, reach: number): Place | undefined {
   const { chunks, current, previous } = versions;
   if (!previous) return undefined;
-  const radius = NEIGHBOURHOOD_BYTES + Math.min(Math.abs(endShift(versions)), FARTHEST_BYTES);
+  const radius = radiusOf(versions);
   for (let next = index; next < Math.min(index + reach, chunks.count); next++) {
     const start = chunks.start(next);
     if (lengthOf(chunks, next) < NEEDLE_BYTES) continue;
@@ -148,6 +153,40 @@ function sought(versions: Versions, { index, at }: Place, least: number, reach: 
     if (offset >= 0 && stands(versions, next, from + offset)) return { index: next, at: from + offset };
   }
   return undefined;
+}
+
+/** True where the first bytes of a chunk stand in the neighbourhood and not where they stood. */
+function beginsElsewhere(versions: Versions, index: number): boolean {
+  const { chunks, current, previous } = versions;
+  const start = chunks.start(index);
+  if (!previous || lengthOf(chunks, index) < NEEDLE_BYTES) return false;
+  const radius = radiusOf(versions);
+  const from = Math.max(0, start - radius);
+  const to = Math.min(current.byteLength, start + radius + NEEDLE_BYTES);
+  if (from >= to) return false;
+  const needle = bytesOf(previous, start, start + NEEDLE_BYTES);
+  const found = nearest(bytesOf(current, from, to), needle, start - from);
+  return found !== undefined && from + found !== start;
+}
+
+function radiusOf(versions: Versions): number {
+  return NEIGHBOURHOOD_BYTES + Math.min(Math.abs(endShift(versions)), FARTHEST_BYTES);
+}
+
+/** Where `needle` stands in `bytes`, as near to `at` as it does. */
+export function nearest(bytes: Buffer, needle: Buffer, at: number): number | undefined {
+  const middle = Math.min(Math.max(0, at), bytes.length);
+  const behind = bytes.indexOf(needle, middle);
+  const before = bytes.subarray(0, Math.min(bytes.length, middle + needle.length)).lastIndexOf(needle);
+  if (behind < 0 && before < 0) return undefined;
+  if (behind < 0 || before < 0) return Math.max(behind, before);
+  return behind - middle <= middle - before ? behind : before;
+}
+
+/** The chunk in which a byte of the region lies. */
+export function chunkAt(chunks: Chunks, position: number): number {
+  const next = firstBehind(chunks, position);
+  return next < chunks.count && chunks.start(next) === position ? next : next - 1;
 }
 
 /** The first chunk that begins at `start` or behind. */

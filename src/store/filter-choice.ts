@@ -116,6 +116,16 @@ export class FilterChoice {
     return written;
   }
 
+  /** The region was cut anew: each chunk goes on from the one in whose place it is. */
+  follow(places: readonly number[]): void {
+    const before = new Map(this.#versions);
+    this.#versions.clear();
+    for (const [index, place] of places.entries()) {
+      const versions = before.get(place);
+      if (versions) this.#versions.set(index, versions);
+    }
+  }
+
   /** The most that the record of a difference may take where the base takes `alone`. */
   #worthwhile(index: number, alone: number): number {
     const { count, bytes } = this.#versions.get(index) ?? { count: 1, bytes: alone };

@@ -14,7 +14,7 @@
 
 import { invariant, SnapError } from '../base/errors.js';
 import { asChunkId, CHUNK_ID_BYTES, type ChunkId } from '../base/ids.js';
-import { type Cut, NEW } from '../chunker/recut.js';
+import { type Cut, NEW, NOWHERE } from '../chunker/recut.js';
 import { decodePage, ENTRY_BYTES, type Entry, EntryList, PAGE_ENTRIES } from '../format/page.js';
 import { Chunking, CONTENT_RANGE, ROOT_ENTRIES, type Tree } from '../format/tree.js';
 import type { PatchBase } from './content.js';
@@ -29,8 +29,8 @@ export class RegionTree {
   #byteLength = 0;
   /** Where each chunk begins, and at last where the region ends; undefined where all are of one length. */
   #starts: Float64Array | undefined;
-  /** New chunks of the last cut that were not set yet. */
-  #unset = new Set<number>();
+  /** New chunks of the last cut that were not set yet, and those in whose places they are. */
+  #unset = new Map<number, ChunkId | undefined>();
   readonly #levels: EntryList[] = [new EntryList()];
   /** `#bases[k][g]`: the page over group g of level k, as last stored in full. */
   readonly #bases: (PatchBase | undefined)[][] = [[]];
@@ -97,7 +97,7 @@ export class RegionTree {
   }
 
   /** Cuts the region otherwise: into chunks of the tree, and new ones, which must be set before `store`. */
-  recut({ lengths, origins }: Cut): void {
+  recut({ lengths, origins, places }: Cut): void {
     const before = this.#chunks;
     const chunks = new EntryList();
     chunks.resize(lengths.length);
@@ -106,7 +106,11 @@ export class RegionTree {
       chunks.set(index, origin === NEW ? NO_ID : before.id(origin), byteLength);
     }
     this.#levels[0] = chunks;
-    this.#unset = new Set([...origins.keys()].filter((index) => origins[index] === NEW));
+    this.#unset = new Map();
+    for (const [index, place] of places.entries()) {
+      if (origins[index] !== NEW) continue;
+      this.#unset.set(index, place === NOWHERE ? undefined : before.id(place));
+    }
     for (let group = 0; group * PAGE_ENTRIES < chunks.count; group++) {
       const page = (list: EntryList) =>
         list.bytes.subarray(group * PAGE_ENTRIES * ENTRY_BYTES, (group + 1) * PAGE_ENTRIES * ENTRY_BYTES);
@@ -136,8 +140,9 @@ export class RegionTree {
     return index < this.#chunks.count && this.#chunks.id(index).equals(id);
   }
 
-  /** The chunk at `index`; undefined where none was set yet. */
-  chunk(index: number): ChunkId | undefined {
+  /** The chunk at `index`, or, as long as that was not set, the one that was in its place; undefined where none was. */
+  previous(index: number): ChunkId | undefined {
+    if (this.#unset.has(index)) return this.#unset.get(index);
     const id = index < this.#chunks.count ? this.#chunks.id(index) : undefined;
     return id?.some((byte) => byte !== 0) ? id : undefined;
   }

@@ -12,20 +12,22 @@
 
 import { KiB } from '../base/sizes.js';
 import { chunkIdOf } from '../chunker/ids.js';
-import { type Cut, NEW, recut } from '../chunker/recut.js';
+import { withLandmarks } from '../chunker/landmarks.js';
+import { type Cut, recut } from '../chunker/recut.js';
 import { bytesOf, findKept, haveMoved, holdSame, type Kept, type Versions } from '../chunker/shifted.js';
 import type { RegionKind } from '../format/kinds.js';
 import type { RegionTree } from '../store/region-tree.js';
 import type { ChunkList } from './changes.js';
 import type { Client, NamedRegion } from './client.js';
 
-/** Bytes without a type, or of numbers that no chunk can cut in two. Pages of a WebAssembly memory do not move. */
+/** Bytes without a type, or of numbers that no chunk can cut in two; skeletons. Pages of a WebAssembly memory do not move. */
 const MOVABLE: ReadonlySet<RegionKind> = new Set([
   'bytes',
   'Int8Array',
   'Uint8Array',
   'Uint8ClampedArray',
   'DataView',
+  'skeleton',
 ]);
 /** Shorter regions are written anew. */
 const SHORTEST_REGION_BYTES = 256 * KiB;
@@ -60,7 +62,7 @@ export function keptChunks(
         return holdSame(previous, start, current, at, chunks.end(index) - start);
       },
     };
-    return isToBeRecut(versions, chunks, differing) ? findKept(versions) : undefined;
+    return isToBeRecut(versions, chunks, differing) ? withLandmarks(versions, findKept(versions)) : undefined;
   });
 }
 
@@ -78,22 +80,21 @@ export function keptChunksById(
   return isToBeRecut(versions, chunks, undefined) ? findKept(versions) : undefined;
 }
 
-/** Cuts a region anew around the chunks that it still has; returns which ones are new. */
+/** Cuts a region anew around the chunks that it still has. */
 export async function cutAround(
   tree: RegionTree,
   { bytes }: NamedRegion,
   kept: readonly Kept[],
   breathe: () => Promise<void> | undefined,
-): Promise<number[]> {
-  const cutting = recut(bytes, tree, kept);
+): Promise<Cut> {
+  const cutting = recut(bytes, tree, kept, tree.chunkBytes);
   let step = cutting.next();
   for (; !step.done; step = cutting.next()) {
     const pause = breathe();
     if (pause) await pause;
   }
-  const cut: Cut = step.value;
-  tree.recut(cut);
-  return [...cut.origins.keys()].filter((index) => cut.origins[index] === NEW);
+  tree.recut(step.value);
+  return step.value;
 }
 
 /** The chunks of a tree that the fixed chunks of these indexes overlap. */

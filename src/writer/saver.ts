@@ -10,6 +10,7 @@ import type { SnapshotId } from '../base/ids.js';
 import { KiB } from '../base/sizes.js';
 import { chunkBytesFor } from '../chunker/fixed.js';
 import { chunkIdOf } from '../chunker/ids.js';
+import { NEW } from '../chunker/recut.js';
 import { bytesOf, type Kept } from '../chunker/shifted.js';
 import {
   encodeRegionTable,
@@ -80,6 +81,7 @@ export async function save(store: Store, client: Client, job: SaveJob, hooks: Sa
         region,
         kept[position],
         isTrusted && previous ? changed[position] : undefined,
+        choice,
         hooks,
       ),
       choice,
@@ -170,14 +172,20 @@ async function layOut(
   region: NamedRegion,
   kept: Kept[] | undefined,
   changed: ChunkList | undefined,
+  choice: FilterChoice,
   hooks: SaverHooks,
 ): Promise<ChunkList | undefined> {
   const { byteLength } = region.bytes;
-  if (kept) return cutAround(tree, region, kept, hooks.breathe);
+  if (kept) {
+    const { origins, places } = await cutAround(tree, region, kept, hooks.breathe);
+    choice.follow(places);
+    return [...origins.keys()].filter((index) => origins[index] === NEW);
+  }
   if (!changed || (tree.isContentDefined && tree.byteLength !== byteLength)) {
     const known = keptChunksById(tree, region);
     if (known) {
-      await cutAround(tree, region, known, hooks.breathe);
+      const { places } = await cutAround(tree, region, known, hooks.breathe);
+      choice.follow(places);
       return undefined;
     }
   }
@@ -203,7 +211,7 @@ async function putChunks(
   const chunk = (index: number) => bytesOf(region.bytes, tree.start(index), tree.end(index));
   const samples = choice.samples(count).map((position) => {
     const index = indexOf(position);
-    return { raw: chunk(index), previous: tree.chunk(index) };
+    return { raw: chunk(index), previous: tree.previous(index) };
   });
   choice.learn(store, samples);
   for (let position = 0; position < count; position++) {
@@ -214,7 +222,7 @@ async function putChunks(
     const room = store.makeRoom(raw.length);
     if (room) await room;
     written.changed += raw.length;
-    written.stored += choice.put(store, index, raw, id, tree.chunk(index));
+    written.stored += choice.put(store, index, raw, id, tree.previous(index));
     tree.set(index, id);
     const pause = hooks.breathe();
     if (pause) await pause;

@@ -113,6 +113,41 @@ test(
   },
 );
 
+test(
+  'of a text that is edited in places, and of a graph that objects are put into, little is written',
+  GUARD,
+  async (t) => {
+    const random = new Random(13);
+    const word = () => random.bytes(6).toString('base64');
+    const text = () => Array.from({ length: 100_000 }, word);
+    const bytesOf = (words: readonly string[]) => new Uint8Array(Buffer.from(words.join(' ')));
+    const edits: {
+      name: string;
+      state: (words: readonly string[]) => object;
+      count: number;
+      most: number;
+    }[] = [
+      { name: 'once', state: (words) => ({ blob: bytesOf(words) }), count: 1, most: 0.005 },
+      { name: 'often', state: (words) => ({ blob: bytesOf(words) }), count: 200, most: 0.03 },
+      { name: 'often, as a string', state: (words) => ({ text: words.join(' ') }), count: 200, most: 0.03 },
+      { name: 'once, as a graph', state: (words) => ({ words: [...words] }), count: 1, most: 0.01 },
+      { name: 'often, as a graph', state: (words) => ({ words: [...words] }), count: 200, most: 0.05 },
+    ];
+    for (const { name, state, count, most } of edits) {
+      await using snap = await Snap.open(storePath(t));
+      const words = text();
+      const { storedBytes: first } = await (await snap.save(state(words))).durable;
+      for (let step = 0; step < 4; step++) {
+        for (let times = 0; times < count; times++)
+          words.splice(random.below(words.length), random.below(2), word());
+        const { storedBytes } = await (await snap.save(state(words))).durable;
+        assert.ok(storedBytes < most * first, `${name}, ${step}: ${storedBytes} of ${first} bytes`);
+      }
+      assert.deepEqual(await snap.restore('latest'), state(words));
+    }
+  },
+);
+
 const WAYS: { name: string; options: OpenOptions; skip?: string | boolean }[] = [
   { name: 'copied', options: { capture: 'copy' } },
   { name: 'in one slot', options: { capture: 'copy', memoryLimit: 6 * MiB } },

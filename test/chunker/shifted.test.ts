@@ -5,9 +5,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { KiB, MiB } from '../../src/base/sizes.js';
 import type { RegionBytes } from '../../src/chunker/fixed.js';
-import { LONGEST_CHUNK_BYTES, SHORTEST_CHUNK_BYTES } from '../../src/chunker/gear.js';
+import { longestChunkBytes, shortestChunkBytes } from '../../src/chunker/gear.js';
 import { chunkIdOf } from '../../src/chunker/ids.js';
-import { type Cut, NEW, recut } from '../../src/chunker/recut.js';
+import { withLandmarks } from '../../src/chunker/landmarks.js';
+import { type Cut, NEW, NOWHERE, recut } from '../../src/chunker/recut.js';
 import {
   bytesOf,
   type Chunks,
@@ -66,7 +67,8 @@ function versionsOf(before: Buffer, chunks: Chunks, after: Buffer, isHeld: boole
 }
 
 function cutOf(versions: Versions): Cut {
-  const cutting = recut(versions.current, versions.chunks, findKept(versions));
+  const kept = withLandmarks(versions, findKept(versions));
+  const cutting = recut(versions.current, versions.chunks, kept, CHUNK);
   for (;;) {
     const { done, value } = cutting.next();
     if (done) return value;
@@ -85,13 +87,18 @@ function checkedCut(before: Buffer, lengths: readonly number[], after: Buffer, i
   let at = 0;
   for (const [index, length] of cut.lengths.entries()) {
     const isLast = index === cut.lengths.length - 1;
-    assert.ok(length > 0 && length <= LONGEST_CHUNK_BYTES, `a chunk of ${length} bytes`);
-    assert.ok(isLast || length >= SHORTEST_CHUNK_BYTES, `a chunk of ${length} bytes that is not the last`);
+    assert.ok(length > 0 && length <= longestChunkBytes(CHUNK), `a chunk of ${length} bytes`);
+    assert.ok(
+      isLast || length >= shortestChunkBytes(CHUNK),
+      `a chunk of ${length} bytes that is not the last`,
+    );
     const origin = cut.origins[index] as number;
     if (origin !== NEW) {
       const kept = before.subarray(chunks.start(origin), chunks.end(origin));
       assert.ok(kept.equals(after.subarray(at, at + length)), 'a chunk is kept where its bytes are not');
     }
+    const place = cut.places[index] as number;
+    assert.ok(origin === NEW ? place >= NOWHERE && place < chunks.count : place === origin);
     at += length;
   }
   assert.equal(at, after.length);
@@ -165,6 +172,71 @@ test('one edit of any size costs little more than what it inserted', () => {
   );
 });
 
+test('chunks of which all were edited a little are cut where they were, each in its place, again and again', () => {
+  const random = new Random(8);
+  let before = random.bytes(3 * MiB);
+  let lengths = fixedLengths(before.length);
+  for (let step = 0; step < 8; step++) {
+    const edits = Array.from({ length: 600 }, () => ({
+      at: random.next(),
+      removed: random.below(30),
+      inserted: random.below(60),
+    }));
+    const after = edited(before, edits, random);
+    const cut = checkedCut(before, lengths, after, true);
+    assert.deepEqual(cut.places, [...lengths.keys()], `step ${step}`);
+    for (const [index, length] of cut.lengths.entries()) {
+      assert.ok(Math.abs(length - (lengths[index] as number)) < 2 * KiB, `step ${step}: ${length} bytes`);
+    }
+    ({ lengths } = cut);
+    before = after;
+  }
+});
+
+test('what is left of chunks that were cut short is cut into chunks that are long enough', () => {
+  const random = new Random(8);
+  const lengths = Array(40).fill(20 * KiB);
+  const before = random.bytes(40 * 20 * KiB);
+  const left = lengths.map((_, index) => before.subarray(index * 20 * KiB, index * 20 * KiB + 12 * KiB));
+  checkedCut(before, lengths, Buffer.concat(left), true);
+});
+
+test('a chunk is not sought before the one that is before it, nor behind what is kept', () => {
+  const random = new Random(8);
+  const lengths = [64 * KiB, 20 * KiB, 128 * KiB, 64 * KiB];
+  const before = random.bytes(276 * KiB);
+  const after = Buffer.from(before);
+  for (const at of [1000, 70_000, 100_000]) after[at]! ^= 1;
+  const head = { start: 84 * KiB, bytes: before.subarray(84 * KiB, 85 * KiB) };
+  random.bytes(KiB).copy(after, head.start);
+  for (const decoy of [30 * KiB, 214 * KiB]) {
+    const misled = Buffer.from(after);
+    head.bytes.copy(misled, decoy);
+    const versions = versionsOf(before, chunksOf(lengths), misled, true);
+    const last = { at: 212 * KiB, from: 3, to: 4 };
+    const marks = withLandmarks(versions, [last]);
+    assert.deepEqual(marks, [{ at: 64 * KiB, from: 1, to: 1 }, last]);
+  }
+});
+
+test('without the earlier bytes each new chunk is in the place of one that was about there', () => {
+  const random = new Random(8);
+  const before = random.bytes(3 * MiB);
+  const edits = Array.from({ length: 400 }, () => ({
+    at: random.next(),
+    removed: 0,
+    inserted: random.below(100),
+  }));
+  const after = edited(before, edits, random);
+  const cut = checkedCut(before, fixedLengths(before.length), after, false);
+  let at = 0;
+  for (const [index, length] of cut.lengths.entries()) {
+    const middle = ((at + length / 2) * before.length) / after.length;
+    assert.equal(cut.places[index], Math.floor(middle / CHUNK));
+    at += length;
+  }
+});
+
 test('many edits cost a chunk or two each, again and again, where the earlier bytes are at hand', () => {
   for (const seed of [1, 2, 3]) {
     const random = new Random(seed);
@@ -211,6 +283,8 @@ test('bytes have moved where they stand elsewhere, and have not where they are n
   assert.ok(moved(inserted));
   assert.ok(moved(inserted, false), 'by ids, where the end has moved');
   assert.ok(moved(sameLength), 'in a buffer that keeps its length');
+  const edits = Array.from({ length: 500 }, () => ({ at: random.next(), removed: 0, inserted: 9 }));
+  assert.ok(moved(edited(before, edits, random)), 'all of them edited too');
   assert.ok(!moved(before));
   assert.ok(!moved(Buffer.concat([before, random.bytes(500)])));
   assert.ok(!moved(random.bytes(before.length)));

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ChunkId } from '../../src/base/ids.js';
 import { chunkIdOf } from '../../src/chunker/ids.js';
+import { NOWHERE } from '../../src/chunker/recut.js';
 import type { RegionKind } from '../../src/format/kinds.js';
 import { Filter } from '../../src/format/record.js';
 import { FilterChoice } from '../../src/store/filter-choice.js';
@@ -165,5 +166,23 @@ test('as changes gather, other bases are due: less is written than with one base
   }
   assert.ok(written < 0.4 * alone * versions, `${written} of ${alone * versions} bytes`);
   assert.ok(renewals > CHUNKS && renewals < 20 * CHUNKS, `${renewals} other bases`);
+  await store.close();
+});
+
+test('a region that is cut anew goes on from the bases that its chunks have', async () => {
+  const { store, saved } = await opened('bytes');
+  let bytes = random.bytes(CHUNK);
+  const alone = await saved.save(bytes, [0]);
+  let written = 0;
+  const versions = 60;
+  for (let version = 0; version < versions; version++) {
+    for (let times = 0; times < 8; times++) touch(bytes, version);
+    written += await saved.save(bytes, [version]);
+    // Another chunk comes before it.
+    bytes = Buffer.concat([Buffer.alloc(CHUNK), bytes]);
+    saved.ids.unshift(undefined);
+    saved.choice.follow([NOWHERE, ...Array(version + 1).keys()]);
+  }
+  assert.ok(written < 0.25 * alone * versions, `${written} of ${alone * versions} bytes`);
   await store.close();
 });

@@ -208,7 +208,7 @@ test('what is inserted makes the pages behind it move, and the tree stays one th
 test('a chunk that was not put is noticed, and not stored as an id of zeros', async () => {
   const store = await open();
   const tree = new RegionTree(CHUNK);
-  tree.recut({ lengths: [8], origins: [-1] });
+  tree.recut({ lengths: [8], origins: [-1], places: [-1] });
   store.begin();
   assert.throws(() => tree.store(store), /invariant/);
   await store.rollback();

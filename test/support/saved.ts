@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type { ChunkId, SnapshotId } from '../../src/base/ids.js';
 import { type RegionBytes, visitChangedChunks } from '../../src/chunker/fixed.js';
 import { chunkIdOf } from '../../src/chunker/ids.js';
-import { type Cut, NEW } from '../../src/chunker/recut.js';
+import { type Cut, NEW, NOWHERE } from '../../src/chunker/recut.js';
 import {
   encodeRegionTable,
   INLINE_TABLE_BYTES,
@@ -98,7 +98,7 @@ function isCutByContent(path: string): boolean {
  * tree has already are kept, others come as new.
  */
 export function cutAnyhow(tree: RegionTree, bytes: Buffer): Cut {
-  const cut: Cut = { lengths: [], origins: [] };
+  const cut: Cut = { lengths: [], origins: [], places: [] };
   const shortest = Math.ceil(tree.chunkBytes / CONTENT_RANGE);
   const longest = tree.chunkBytes * CONTENT_RANGE;
   for (let at = 0; at < bytes.length; ) {
@@ -109,6 +109,7 @@ export function cutAnyhow(tree: RegionTree, bytes: Buffer): Cut {
     const origin = [here, here - 1, here + 1].find((index) => index >= 0 && tree.has(index, id));
     cut.lengths.push(length);
     cut.origins.push(origin ?? NEW);
+    cut.places.push(origin ?? (here < tree.count ? here : NOWHERE));
     at += length;
   }
   return cut;
@@ -134,7 +135,7 @@ async function putRegion(
     if (tree.has(index, id)) continue;
     const room = store.makeRoom(raw.length);
     if (room) await room;
-    store.putChunk(raw, id, storage(id, tree.chunk(index)));
+    store.putChunk(raw, id, storage(id, tree.previous(index)));
     tree.set(index, id);
   }
   return tree.store(store).tree;
