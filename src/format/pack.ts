@@ -248,10 +248,12 @@ export class Footer {
   }
 
   /** All records, by offset. */
-  byOffset(): FooterEntry[] {
+  *byOffset(): Generator<FooterEntry> {
     const count = this.contentCount + this.otherCount;
-    const all = Array.from({ length: count }, (_, index) => this.#entry(index));
-    return all.sort((a, b) => a.location.offset - b.location.offset);
+    const offsets = Float64Array.from({ length: count }, (_, index) => this.#offset(index));
+    const indexes = Uint32Array.from({ length: count }, (_, index) => index);
+    indexes.sort((a, b) => (offsets[a] as number) - (offsets[b] as number));
+    for (const index of indexes) yield this.#entry(index);
   }
 
   /** Where a chunk or page lies in this pack; of several the last, which was written because those before are damaged. */
@@ -269,6 +271,10 @@ export class Footer {
   #compare(id: ChunkId, index: number): number {
     const start = FOOTER_HEADER_BYTES + index * FOOTER_ENTRY_BYTES;
     return id.compare(this.#payload, start, start + CHUNK_ID_BYTES);
+  }
+
+  #offset(index: number): number {
+    return readU64(this.#payload, FOOTER_HEADER_BYTES + index * FOOTER_ENTRY_BYTES + CHUNK_ID_BYTES);
   }
 
   #entry(index: number): FooterEntry {

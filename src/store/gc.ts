@@ -14,7 +14,7 @@
 
 import { isSnapError } from '../base/errors.js';
 import type { SnapshotId } from '../base/ids.js';
-import type { FooterEntry } from '../format/pack.js';
+import { type FooterEntry, RecordList } from '../format/pack.js';
 import { isContent, RecordType, recordBytes } from '../format/record.js';
 import { explained, type PlannedSnapshot, planGc } from './gc-plan.js';
 import type { Summary } from './index.js';
@@ -66,8 +66,9 @@ export interface GcFindings {
 
 /** A pack is repacked where less than this share of it is held. */
 const REPACK_BELOW = 0.5;
-/** Packs retired by one record. */
+/** Packs retired by one record, and chunks and pages in them. */
 const RETIRED_AT_ONCE = 16;
+const RECORDS_AT_ONCE = 2 ** 18;
 /** Records weighed or dropped from the index between two steps. */
 const STEP = 512;
 
@@ -87,6 +88,8 @@ interface Weighed {
   size: number;
   heldBytes: number;
   deadBytes: number;
+  /** Chunks, pages and manifests. */
+  records: number;
 }
 
 /** What a step of sweeping goes by. */
@@ -200,14 +203,15 @@ export class Gc {
     const ends = [...this.#store.ends()].filter(([pack]) => pack <= condemnedTo.pack);
     const weighed: Weighed[] = [];
     for (const [done, [pack, end]] of ends.entries()) {
-      const one: Weighed = { pack, size: this.#store.packSize(pack), heldBytes: 0, deadBytes: 0 };
-      let records = 0;
+      const one: Weighed = { pack, size: this.#store.packSize(pack), heldBytes: 0, deadBytes: 0, records: 0 };
+      let looked = 0;
       for (const entry of this.#store.recordsOf(pack, end)) {
-        if (++records % STEP === 0) yield { phase: 'weigh', done, total: ends.length };
+        if (++looked % STEP === 0) yield { phase: 'weigh', done, total: ends.length };
         const { location } = entry;
         if (!isContent(location.type) && location.type !== RecordType.manifest) continue;
         const isHeld = this.#isHeld(entry, marks, condemnedTo, manifests);
         one[isHeld ? 'heldBytes' : 'deadBytes'] += recordBytes(location.storedLength);
+        one.records++;
       }
       weighed.push(one);
       yield { phase: 'weigh', done, total: ends.length };
@@ -249,9 +253,11 @@ export class Gc {
       .filter(({ heldBytes }) => heldBytes > 0)
       .sort((a, b) => a.heldBytes / a.size - b.heldBytes / b.size);
     for (const one of weighed) if (!isWorthwhile(one)) this.findings.garbageBytes += one.deadBytes;
-    for (let at = 0; at < dead.length; at += RETIRED_AT_ONCE) {
-      const step: Step = { marks, condemnedTo, progress: { phase: 'free', done: at, total: dead.length } };
-      yield* this.#retireUndamaged(dead.slice(at, at + RETIRED_AT_ONCE), step);
+    let freed = 0;
+    for (const group of groupsOf(dead)) {
+      const step: Step = { marks, condemnedTo, progress: { phase: 'free', done: freed, total: dead.length } };
+      yield* this.#retireUndamaged(group, step);
+      freed += group.length;
     }
     for (const [done, one] of sparse.entries()) {
       const step: Step = { marks, condemnedTo, progress: { phase: 'repack', done, total: sparse.length } };
@@ -286,13 +292,13 @@ export class Gc {
     const evacuation = store.removal.evacuation((id, { pack, offset }) => {
       return marks.has(id) || (pack === condemnedTo.pack && offset >= condemnedTo.offset);
     });
-    const entries: FooterEntry[] = [];
+    const gone: RecordList[] = [];
     let size = 0;
     for (const { pack, heldBytes } of group) {
       store.removal.leave(pack);
       size += store.packSize(pack);
       const end = store.ends().get(pack) ?? 0;
-      for (const entry of store.recordsOf(pack, end)) if (isContent(entry.location.type)) entries.push(entry);
+      gone.push(contentOf(store, pack, end));
       // What was appended to the open pack since it was weighed is held.
       if (heldBytes === 0 && pack !== condemnedTo.pack) continue;
       for await (const _ of evacuation.content(pack, end)) yield progress;
@@ -306,21 +312,58 @@ export class Gc {
     this.findings.repackedPacks += group.filter(({ heldBytes }) => heldBytes > 0).length;
     this.findings.copiedBytes += evacuation.copiedBytes;
     this.findings.freedBytes += size - evacuation.copiedBytes;
-    yield* this.#unindex(entries, progress);
+    yield* this.#unindex(gone, progress);
   }
 
   /** In slices; whatever ends this early, nothing of the packs may stay in the index. */
-  async *#unindex(entries: readonly FooterEntry[], progress: GcProgress): AsyncGenerator<GcProgress> {
+  async *#unindex(gone: readonly RecordList[], progress: GcProgress): AsyncGenerator<GcProgress> {
+    const { removal } = this.#store;
+    const count = gone.reduce((sum, { length }) => sum + length, 0);
     let done = 0;
     try {
-      for (; done < entries.length; done += STEP) {
-        this.#store.removal.unindex(entries.slice(done, done + STEP));
+      for (; done < count; done += STEP) {
+        await removal.unindex(entriesOf(gone, done, done + STEP));
         yield progress;
       }
     } finally {
-      if (done < entries.length) this.#store.removal.unindex(entries.slice(done));
+      if (done < count) await removal.unindex(entriesOf(gone, done, count));
     }
   }
+}
+
+/** Chunks and pages of a pack, as small as they can be held: its file may be gone before the index is told. */
+function contentOf(store: Store, pack: number, end: number): RecordList {
+  const list = new RecordList(pack);
+  for (const { id, location } of store.recordsOf(pack, end)) {
+    if (isContent(location.type)) list.add(id, location);
+  }
+  return list;
+}
+
+/** Those from one position to another, the lists being one behind the other. */
+function* entriesOf(lists: readonly RecordList[], from: number, to: number): Generator<FooterEntry> {
+  let start = 0;
+  for (const list of lists) {
+    const end = Math.min(to, start + list.length);
+    for (let at = Math.max(from, start); at < end; at++) yield list.at(at - start);
+    start += list.length;
+  }
+}
+
+/** Packs to retire by one record: few, and with so few records that these may be held in memory. */
+export function groupsOf<T extends { records: number }>(packs: readonly T[]): T[][] {
+  const groups: T[][] = [];
+  let records = Number.POSITIVE_INFINITY;
+  for (const one of packs) {
+    const last = groups.at(-1);
+    if (last && last.length < RETIRED_AT_ONCE && records + one.records <= RECORDS_AT_ONCE) last.push(one);
+    else {
+      groups.push([one]);
+      records = 0;
+    }
+    records += one.records;
+  }
+  return groups;
 }
 
 /** What is around the content would be written again: alone it is not worth it, or every gc would do the same. */

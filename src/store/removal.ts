@@ -76,11 +76,11 @@ export class Removal {
     return new Map();
   }
 
-  /** Drops what the index still says of records whose pack was retired. */
-  unindex(entries: Iterable<FooterEntry>): void {
+  /** Drops what the index still says of records whose pack was retired; resolves when that is written. */
+  unindex(entries: Iterable<FooterEntry>): Promise<void> {
     const index = this.#parts.index.current;
     for (const { id, location } of entries) index.drop(id, location);
-    void index.flush();
+    return index.flush();
   }
 
   /** Takes snapshots out of the store, durably and for good, and the tags that point at them. */

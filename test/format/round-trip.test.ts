@@ -126,6 +126,10 @@ test('a footer: every chunk is found by its id, everything else is listed in ord
           Array.from(others, (_, index) => footer.other(index)),
           others,
         );
+        assert.deepEqual(
+          [...footer.byOffset()].map(({ location }) => location.offset),
+          [...content, ...others].map(({ location }) => location.offset).sort((a, b) => a - b),
+        );
       },
     ),
     runs,

@@ -7,6 +7,7 @@ import { isSnapError } from '../../src/base/errors.js';
 import type { SnapshotId } from '../../src/base/ids.js';
 import { HEADER_BYTES, RecordType } from '../../src/format/record.js';
 import { realIo } from '../../src/io/real.js';
+import { groupsOf } from '../../src/store/gc.js';
 import type { Store } from '../../src/store/store.js';
 import { collect, drop, forget } from '../support/collecting.js';
 import { contentOf, openOn, readFrom, saveTo } from '../support/direct.js';
@@ -403,4 +404,21 @@ test('a policy for one run leaves the others alone', async () => {
     [false, false, true, true],
   );
   await store.close();
+});
+
+test('packs are retired a few at a time, and fewer where they hold many records: memory does not follow the store', () => {
+  const sizes = (records: number[]) =>
+    groupsOf(records.map((count) => ({ records: count }))).map((group) => group.map((one) => one.records));
+  assert.deepEqual(
+    sizes(Array(40).fill(1000)).map(({ length }) => length),
+    [16, 16, 8],
+  );
+  const many = 100_000;
+  assert.deepEqual(sizes([many, many, many, 10 * many, 1, many]), [
+    [many, many],
+    [many],
+    [10 * many],
+    [1, many],
+  ]);
+  assert.deepEqual(sizes([]), []);
 });

@@ -232,12 +232,17 @@ export const collecting: readonly Mutant[] = [
     name: 'chunks-of-retired-packs-indexed',
     breaks: 'nothing of a pack that is gone stays in the index',
     file: 'store/gc.ts',
-    find: `for (; done < entries.length; done += STEP) {
-        this.#store.removal.unindex(entries.slice(done, done + STEP));
-        yield progress;
-      }`,
-    replace: 'for (; done < entries.length; done += STEP) yield progress;',
+    find: 'await removal.unindex(entriesOf(gone, done, done + STEP));',
+    replace: '',
     tests: ['store/gc-marks', 'store/metamorphic'],
+  },
+  {
+    name: 'every-pack-retired-at-once',
+    breaks: 'a gc holds no more in memory the larger the store is',
+    file: 'store/gc.ts',
+    find: 'last.length < RETIRED_AT_ONCE && records + one.records <= RECORDS_AT_ONCE',
+    replace: 'last.length < RETIRED_AT_ONCE',
+    tests: ['store/gc'],
   },
   {
     name: 'retired-packs-still-known',
