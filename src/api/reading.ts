@@ -36,11 +36,13 @@ export async function readState(
   options: RestoreOptions,
 ): Promise<{ state: unknown; info: SnapshotInfo }> {
   const { into, only, run, signal, onProgress } = options;
-  const opened = (await host.request('open', [ref, run, only === undefined])) as OpenedSnapshot;
+  const captures = host.slots?.captures;
+  const whole = only ? undefined : { compare: into !== undefined && host.slots !== undefined };
+  const opened = (await host.request('open', [ref, run, whole])) as OpenedSnapshot;
   const { info, skeleton } = opened;
   throwIfAborted(signal);
   const restoration = new Restoration(skeleton, registry, { into, ...(only && { only }) });
-  const reading = new RegionReading(host, opened, { signal, onProgress });
+  const reading = new RegionReading(host, opened, captures, { signal, onProgress });
   try {
     const sources = await reading.read(restoration.regions, restoration.liveBuffers());
     return { state: restoration.finish(sources), info };

@@ -44,6 +44,7 @@ export class RegionReading {
   readonly #host: ReadingHost;
   readonly #snapshot: string;
   readonly #opened: OpenedSnapshot;
+  readonly #captures: number | undefined;
   readonly #options: ReadingOptions;
   readonly #reader: ChunkReader;
   readonly #sources: (RegionSource | undefined)[] = [];
@@ -51,10 +52,17 @@ export class RegionReading {
   #doneBytes = 0;
   #totalBytes = 0;
 
-  constructor(host: ReadingHost, opened: OpenedSnapshot, options: ReadingOptions) {
+  /** `captures`: how many there were before the snapshot was opened. */
+  constructor(
+    host: ReadingHost,
+    opened: OpenedSnapshot,
+    captures: number | undefined,
+    options: ReadingOptions,
+  ) {
     const snapshot = opened.info.id;
     this.#host = host;
     this.#opened = opened;
+    this.#captures = captures;
     this.#snapshot = snapshot;
     this.#options = options;
     this.#reader = new ChunkReader(host, snapshot, options.signal);
@@ -69,10 +77,8 @@ export class RegionReading {
     const wanted = [...needs.keys()].filter((index) => needs[index]?.wanted);
     if (wanted.length === 0) return this.#sources;
     if (this.#opened.content) return this.#take(this.#opened.content, needs, live);
-    const { request, slots } = this.#host;
-    const captures = slots?.captures;
-    const compare = slots !== undefined && live.some((buffer) => buffer !== undefined);
-    const table = (await request('chunks', [this.#snapshot, wanted, compare])) as ChunkTable;
+    const { slots } = this.#host;
+    const table = this.#opened.chunks ?? (await this.#askForChunks(wanted, live));
     const all = regionChunks(wanted, table);
     for (const { region, byteLength } of all) {
       if (byteLength !== needs[region]?.byteLength) throw unlike(this.#snapshot);
@@ -83,7 +89,7 @@ export class RegionReading {
       return buffer && new LiveRegion(chunks, buffer);
     });
     // At once: with the next save the capture may be gone.
-    if (slots && slots.captures === captures) compareCaptures(lives, table, slots);
+    if (slots && slots.captures === this.#captures) compareCaptures(lives, table, slots);
     await this.#patch(lives.filter((region) => region !== undefined));
     const fresh = all.filter((_, position) => !lives[position]);
     await this.#fill(fresh, needs);
@@ -94,6 +100,16 @@ export class RegionReading {
   release(): void {
     this.#staging?.release();
     this.#staging = undefined;
+  }
+
+  /** Where only a part is wanted, or not all can be told. */
+  async #askForChunks(
+    wanted: readonly number[],
+    live: readonly (AnyBuffer | undefined)[],
+  ): Promise<ChunkTable> {
+    const { request, slots } = this.#host;
+    const compare = slots !== undefined && live.some((buffer) => buffer !== undefined);
+    return (await request('chunks', [this.#snapshot, wanted, compare])) as ChunkTable;
   }
 
   /** A small state whose bytes are all here: to find out what differs would cost more than to write all of it. */
@@ -119,23 +135,30 @@ export class RegionReading {
 
   async #fill(regions: readonly RegionChunks[], needs: readonly RegionNeed[]): Promise<void> {
     checkFits(regions.reduce((sum, { byteLength }) => sum + byteLength, 0));
-    const targets = new Map(
-      regions.map((chunks) => {
+    const ring = new Ring();
+    // Memory is made while the first pieces are being read.
+    const targets = new Map<RegionChunks, Buffer>();
+    const targetOf = (chunks: RegionChunks): Buffer => {
+      let target = targets.get(chunks);
+      if (!target) {
         const buffer = newBuffer(needs[chunks.region] as RegionNeed);
         this.#sources[chunks.region] = buffer;
-        return [chunks, Buffer.from(buffer as ArrayBuffer)] as const;
-      }),
-    );
-    const ring = new Ring();
+        target = Buffer.from(buffer as ArrayBuffer);
+        targets.set(chunks, target);
+      }
+      return target;
+    };
     const runs = regions.map((chunks) => ({ chunks, from: 0, to: chunks.count }));
     await this.#reader.read(
       cutPieces(runs),
       (byteLength) => ring.place(byteLength),
       (piece, place) => {
-        visitRuns(piece, place, (chunks, start, bytes) => bytes.copy(targets.get(chunks) as Buffer, start));
+        visitRuns(piece, place, (chunks, start, bytes) => bytes.copy(targetOf(chunks), start));
         this.#tell(piece.byteLength);
       },
     );
+    // Those without bytes too.
+    for (const chunks of regions) targetOf(chunks);
   }
 
   async #patch(regions: readonly LiveRegion[]): Promise<void> {
@@ -219,7 +242,9 @@ function visitRuns(
   }
 }
 
+/** Every byte of it will be written: zeroing it first, where it can be spared, takes as long as writing. */
 function newBuffer({ byteLength, shared, maxByteLength }: RegionNeed): AnyBuffer {
+  if (!shared && maxByteLength === undefined) return Buffer.allocUnsafeSlow(byteLength).buffer as ArrayBuffer;
   const kind = shared ? SharedArrayBuffer : ArrayBuffer;
   if (maxByteLength === undefined) return new kind(byteLength);
   return Reflect.construct(kind, [byteLength, { maxByteLength }]) as AnyBuffer;

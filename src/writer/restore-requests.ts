@@ -27,8 +27,10 @@ export interface OpenedSnapshot {
   info: SnapshotInfo;
   skeleton: Uint8Array;
   regions: RegionInfo[];
-  /** The bytes of all regions, one after another, where they were asked for, are few and intact. */
-  content: ArrayBuffer | undefined;
+  /** The bytes of all regions, one after another, where they are few and the whole is wanted. */
+  content?: ArrayBuffer;
+  /** Else of which chunks all regions consist. */
+  chunks?: ChunkTable;
 }
 
 /** Each region is a read of its own. */
@@ -55,13 +57,13 @@ export function memoryIn(answer: unknown): ArrayBuffer[] {
 }
 
 export const restoreRequests = {
-  /** Id and skeleton of a snapshot, and what its regions are; of a small state the whole, where `content` is asked for. */
+  /** Id and skeleton of a snapshot, and what its regions are; with `whole`, what restoring all of it begins with too. */
   async open(
     store: Store,
     client: Client,
     ref: SnapshotRef,
     run?: string,
-    content = false,
+    whole?: { compare: boolean },
   ): Promise<OpenedSnapshot> {
     const summary = await find(store, ref, run ?? client.run);
     const manifest = manifestOf(store, summary);
@@ -71,7 +73,7 @@ export const restoreRequests = {
         info: await describe(store, summary, manifest),
         skeleton: readBytes(store, manifest.skeleton),
         regions: regions.map(regionInfo),
-        content: content ? contentOf(store, regions) : undefined,
+        ...(whole && beginningOf(store, client, regions, whole.compare)),
       };
     } catch (error) {
       throw naming(summary, error);
@@ -87,26 +89,18 @@ export const restoreRequests = {
     compare: boolean,
   ): Promise<ChunkTable> {
     const summary = await find(store, id, '');
-    const regions = indexes.map((index) => regionOf(store, client, summary, index));
-    const lists = regions.map(({ path, tree }) => {
+    for (const index of indexes) regionOf(store, client, summary, index);
+    return tableOf(client, regionsOf(store, client, summary), indexes, compare, ({ path, tree }) => {
       try {
         return chunksOf(store, tree);
       } catch (error) {
         throw naming(summary, error, path);
       }
     });
-    const all = compare ? namesOf(regionsOf(store, client, summary)) : [];
-    const names = indexes.map((index) => all[index] as string);
-    return {
-      counts: lists.map(({ count }) => count),
-      entries: Buffer.concat(lists.map((list) => list.bytes)),
-      captured: compare ? capturedOf(client, names, lists) : undefined,
-    };
   },
 
-  /** Reads chunks into shared memory. */
+  /** Reads chunks of a snapshot that was opened into shared memory. */
   async chunkBytes(store: Store, client: Client, id: SnapshotId, piece: PieceRequest): Promise<void> {
-    const summary = await find(store, id, '');
     const chunks = new EntryList(Buffer.from(piece.entries));
     let next = 0;
     let at = piece.offset;
@@ -118,6 +112,7 @@ export const restoreRequests = {
           at += length;
         }
       } catch (error) {
+        const summary = await find(store, id, '');
         throw naming(summary, error, regionOf(store, client, summary, region).path);
       }
     }
@@ -139,18 +134,47 @@ export const restoreRequests = {
 };
 
 /** What is damaged is left to whoever asks for that very region, and can say so. */
+function beginningOf(
+  store: Store,
+  client: Client,
+  regions: readonly RegionEntry[],
+  compare: boolean,
+): Pick<OpenedSnapshot, 'content' | 'chunks'> {
+  const content = unlessDamaged(() => contentOf(store, regions));
+  if (content) return { content };
+  const list = ({ tree }: RegionEntry) => chunksOf(store, tree);
+  const chunks = unlessDamaged(() => tableOf(client, regions, [...regions.keys()], compare, list));
+  return chunks ? { chunks } : {};
+}
+
 function contentOf(store: Store, regions: readonly RegionEntry[]): ArrayBuffer | undefined {
   const byteLength = regions.reduce((sum, { tree }) => sum + tree.byteLength, 0);
   if (byteLength > FEW_BYTES || regions.length > FEW_REGIONS) return undefined;
   const content = new ArrayBuffer(byteLength);
-  return unlessDamaged(() => {
-    let at = 0;
-    for (const { tree } of regions) {
-      readRegion(store, tree, Buffer.from(content, at, tree.byteLength));
-      at += tree.byteLength;
-    }
-    return content;
-  });
+  let at = 0;
+  for (const { tree } of regions) {
+    readRegion(store, tree, Buffer.from(content, at, tree.byteLength));
+    at += tree.byteLength;
+  }
+  return content;
+}
+
+/** Of the regions with these numbers. */
+function tableOf(
+  client: Client,
+  regions: readonly RegionEntry[],
+  indexes: readonly number[],
+  compare: boolean,
+  list: (region: RegionEntry) => EntryList,
+): ChunkTable {
+  const lists = indexes.map((index) => list(regions[index] as RegionEntry));
+  const all = compare ? namesOf(regions) : [];
+  const names = indexes.map((index) => all[index] as string);
+  return {
+    counts: lists.map(({ count }) => count),
+    entries: Buffer.concat(lists.map((list) => list.bytes)),
+    captured: compare ? capturedOf(client, names, lists) : undefined,
+  };
 }
 
 function chunksOf(store: Store, tree: Tree): EntryList {

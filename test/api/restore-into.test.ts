@@ -172,7 +172,7 @@ test('a slot into which something else came is not what the last capture was', a
   const saved = structuredClone(state);
   state.u.fill(1, 0, 10);
   // Before the answer is looked at, both slots are filled with what the live state holds.
-  afterRequest(t, 'chunks', async () => {
+  afterRequest(t, 'open', async () => {
     for (let count = 0; count < 2; count++) await snap.save(state, { durable: true });
   });
   await snap.restore(id, { into: state });
