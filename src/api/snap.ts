@@ -1,7 +1,7 @@
 /** Snap: what a program calls. One run of one store, on the caller's thread. */
 
 import { orAbort, throwIfAborted } from '../base/abort.js';
-import { SnapError } from '../base/errors.js';
+import { isSnapError, SnapError } from '../base/errors.js';
 import type { SnapshotId } from '../base/ids.js';
 import { checkTag } from '../base/names.js';
 import { ClassRegistry, snapDecode, snapEncode, snapMigrate, snapName, snapVersion } from '../state/index.js';
@@ -307,6 +307,19 @@ export class Snap {
     this.#checkOpen();
     if (typeof init !== 'function')
       throw new TypeError('resume takes a function that makes the initial state');
+    try {
+      return await this.#restore('latest', { ...options, run: this.run });
+    } catch (error) {
+      if (!isSnapError(error, 'SNAP_CORRUPT') && !isSnapError(error, 'SNAP_NOT_FOUND')) throw error;
+      return this.#resumeFromAny(init, options);
+    }
+  }
+
+  /** The newest snapshot is damaged, or there is none. */
+  async #resumeFromAny(
+    init: () => unknown,
+    options: RestoreOptions,
+  ): Promise<{ state: unknown; from: SnapshotInfo | undefined }> {
     const { ids, damage } = (await this.#request('candidates', [RESUME_CANDIDATES])) as Candidates;
     const errors: SnapError[] = [];
     for (const id of ids) {

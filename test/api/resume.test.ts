@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Snap } from '../../src/index.js';
 import { collect, field, storePath } from './support.js';
+import { watchRequests } from './watched-reads.js';
 
 interface State {
   n: number;
@@ -145,4 +146,16 @@ test('damage that was passed over once is warned of whenever the store is opened
       `opening ${opening}`,
     );
   }
+});
+
+test('the newest snapshot is asked for at once, however many there are, and it is that of this run', async (t) => {
+  const path = storePath(t);
+  await using snap = await Snap.open(path, { run: 'mine' });
+  await using other = await Snap.open(path, { run: 'other' });
+  await snap.save({ n: 1 }, { durable: true });
+  await other.save({ n: 2 }, { durable: true });
+  const asked = watchRequests(t);
+  assert.deepEqual(await snap.resume(() => ({ n: 0 })), { n: 1 });
+  assert.deepEqual(await snap.resume(() => ({ n: 0 }), { run: 'other' }), { n: 1 });
+  assert.deepEqual(asked(), ['open', 'open']);
 });

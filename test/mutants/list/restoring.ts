@@ -59,7 +59,7 @@ export const restoring: readonly Mutant[] = [
     name: 'later-capture-compared',
     breaks: 'a slot that was filled again is not what the last capture was',
     file: 'api/region-reading.ts',
-    find: 'if (slots && slots.captures === captures)',
+    find: 'if (slots && slots.captures === this.#captures)',
     replace: 'if (slots)',
     tests: [INTO],
   },
@@ -94,6 +94,14 @@ export const restoring: readonly Mutant[] = [
     find: 'if (this.#isClosing || this.#broken) return;',
     replace: 'if (this.#broken) return;',
     tests: [SMALL],
+  },
+  {
+    name: 'resume-of-the-run-that-restores-mean',
+    breaks: 'resume goes on with the run of its Snap',
+    file: 'api/snap.ts',
+    find: "this.#restore('latest', { ...options, run: this.run })",
+    replace: "this.#restore('latest', options)",
+    tests: ['api/resume'],
   },
   {
     name: 'newest-kept-whatever-came',
