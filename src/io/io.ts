@@ -9,14 +9,23 @@
  * loops), and an error is Node's own, with its `code` (`failure.ts` translates it).
  */
 
+import { KiB } from '../base/sizes.js';
+
+/** What is written past the page cache begins and ends at multiples of it: of a page of any machine, and any disk's. */
+export const DIRECT_BLOCK = 64 * KiB;
+
 /** An open file. Positions are explicit; there is no file offset. */
 export interface IoFile {
   /** Reads at most `target.length` bytes; returns how many, 0 at the end of the file. */
   read(target: Uint8Array, position: number): number;
   /** Writes at most `source.length` bytes; returns how many. */
   write(source: Uint8Array, position: number): number;
-  /** The same on another thread of the system, for large appends; `source` may not change until it resolves. */
-  writeBehind(source: Uint8Array, position: number): Promise<number>;
+  /**
+   * The same on another thread of the system, for large appends; `source` may not change until it resolves. `uncached`:
+   * nobody will read it soon, so that it may go past the page cache, where `source` is part of `Io.memory` and lies as far
+   * behind a multiple of DIRECT_BLOCK in there as in the file.
+   */
+  writeBehind(source: Uint8Array, position: number, uncached: boolean): Promise<number>;
   /** Current length in bytes. */
   size(): number;
   truncate(size: number): void;
@@ -48,6 +57,9 @@ export interface Io {
   monotonic(): number;
   /** Unpredictable bytes. */
   random(length: number): Buffer;
+
+  /** Memory to write from; nothing is in it yet. */
+  memory(byteLength: number): Buffer;
 
   open(path: string, mode: OpenMode): IoFile;
   /** What a path is, or undefined where nothing is there. */

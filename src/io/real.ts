@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
+import { DirectWriter, pageAligned, writeAt } from './direct.js';
 import type { EntryKind, Io, IoFile, OpenMode } from './io.js';
 
 const FILE_MODE = 0o600;
@@ -16,10 +17,12 @@ const FLAGS: Record<OpenMode, number> = {
 class RealFile implements IoFile {
   readonly #fd: number;
   readonly #path: string;
+  readonly #direct: DirectWriter;
 
   constructor(path: string, mode: OpenMode) {
     this.#fd = fs.openSync(path, FLAGS[mode], FILE_MODE);
     this.#path = path;
+    this.#direct = new DirectWriter(this.#fd);
   }
 
   read(target: Uint8Array, position: number): number {
@@ -30,13 +33,12 @@ class RealFile implements IoFile {
     return fs.writeSync(this.#fd, source, 0, source.length, position);
   }
 
-  writeBehind(source: Uint8Array, position: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      fs.write(this.#fd, source, 0, source.length, position, (error, written) => {
-        if (error) reject(error);
-        else resolve(written);
-      });
-    });
+  async writeBehind(source: Uint8Array, position: number, uncached: boolean): Promise<number> {
+    if (!uncached) return writeAt(this.#fd, source, position);
+    const { length, direct } = this.#direct.plan(source, position);
+    const part = source.subarray(0, length);
+    const written = direct ? await this.#direct.write(part, position) : undefined;
+    return written ?? writeAt(this.#fd, part, position);
   }
 
   size(): number {
@@ -62,7 +64,11 @@ class RealFile implements IoFile {
   }
 
   close(): void {
-    fs.closeSync(this.#fd);
+    try {
+      this.#direct.close();
+    } finally {
+      fs.closeSync(this.#fd);
+    }
   }
 }
 
@@ -75,6 +81,7 @@ export const realIo: Io = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   random: (length) => randomBytes(length),
+  memory: pageAligned,
 
   open: (path, mode) => new RealFile(path, mode),
 

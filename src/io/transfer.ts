@@ -16,10 +16,15 @@ export function writeFully(file: IoFile, source: Uint8Array, position: number): 
 }
 
 /** The same behind the caller's back; `source` may not change until it resolves. */
-export async function writeFullyBehind(file: IoFile, source: Uint8Array, position: number): Promise<void> {
+export async function writeFullyBehind(
+  file: IoFile,
+  source: Uint8Array,
+  position: number,
+  uncached = false,
+): Promise<void> {
   let done = 0;
   while (done < source.length) {
-    const written = await file.writeBehind(source.subarray(done), position + done);
+    const written = await file.writeBehind(source.subarray(done), position + done, uncached);
     invariant(written > 0, 'a write made no progress');
     done += written;
   }

@@ -42,6 +42,8 @@ export interface ChunkBase {
 export interface ChunkStorage {
   /** By itself. */
   alone: Filter;
+  /** Later saves may take it for a base. */
+  readAgain?: boolean;
   /** As a difference from the chunk that was in its place, if its record takes at most so much where the base takes `alone`. */
   difference?: { filter: Filter; previous: ChunkId; atMost(alone: number): number } | undefined;
 }
@@ -163,13 +165,13 @@ export class Content {
   // ---- put ---------------------------------------------------------------------------------------
 
   /** Appends a chunk unless it is known. */
-  putChunk(raw: Buffer, id: ChunkId, { alone, difference }: ChunkStorage): StoredChunk {
+  putChunk(raw: Buffer, id: ChunkId, { alone, difference, readAgain = false }: ChunkStorage): StoredChunk {
     if (this.knownChunk(id)) return { id, written: 0 };
     const different = difference && this.#putDifference(raw, id, difference);
     if (different) return different;
     const { codec, filter, stored } = this.#encoding.encode(raw, alone);
     const chunk = { type: RecordType.chunk, id, rawLength: raw.length };
-    return this.#log.append({ ...PLAIN, ...chunk, codec, filter, stored: [stored] });
+    return this.#log.append({ ...PLAIN, ...chunk, codec, filter, stored: [stored], readAgain });
   }
 
   /** What was found damaged may be a base of others: it is stored alone. */
@@ -184,7 +186,7 @@ export class Content {
     const most = payloadWithin(atMost(base.storedBytes)) - CHUNK_ID_BYTES;
     const { codec, filter, stored } = this.#encoding.encode(raw, wanted, base.raw, most);
     if (filter !== wanted) return undefined;
-    const how = { codec, filter, flags: RecordFlag.hasBase, stored: [base.id, stored] };
+    const how = { codec, filter, flags: RecordFlag.hasBase, stored: [base.id, stored], readAgain: true };
     const put = this.#log.append({ type: RecordType.chunk, id, rawLength: raw.length, ...how });
     return { ...put, baseBytes: base.storedBytes };
   }
@@ -242,7 +244,7 @@ export class Content {
   /** Appends what is stored elsewhere once more, as it is stored there. */
   putStored(id: ChunkId, elsewhere: Location, stored: Buffer): void {
     const { type, rawLength, codec, filter, flags } = elsewhere;
-    this.#log.append({ type, id, rawLength, codec, filter, flags, stored: [stored] });
+    this.#log.append({ type, id, rawLength, codec, filter, flags, stored: [stored], readAgain: true });
   }
 
   /** A patch is worth as much as its base, which may be damaged, or gone with a pack that was. */

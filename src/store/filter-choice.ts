@@ -48,12 +48,18 @@ export class FilterChoice {
   readonly #savesLeft = { alone: 0, difference: 0 };
   /** What was tried in vain is tried again soon, then later and later: it may have been a save like no other. */
   #patience = 1;
+  #isInVain = false;
 
   constructor(kind: RegionKind) {
     this.#alone = widthsOf(kind).flatMap((width) => filtersFor(width, false));
     // Where little changed the difference is mostly zeros, whatever is made of the rest.
     const widths = widthsOf(kind).length > 0 ? widthsOf(kind) : UNKNOWN_WIDTHS;
     this.#differences = [...widths.flatMap((width) => filtersFor(width, true)), Filter.dictionary];
+  }
+
+  /** What is put now may be a base of what is put later. Until that was tried nobody knows. */
+  get readsAgain(): boolean {
+    return !this.#isInVain;
   }
 
   /** Before a save of `count` chunks: which of them to try. */
@@ -102,16 +108,17 @@ export class FilterChoice {
       this.difference = filter;
       least = size;
     }
-    this.#patience = this.difference === undefined ? Math.min(2 * this.#patience, SAVES_BETWEEN) : 1;
-    this.#savesLeft.difference = (this.difference === undefined ? this.#patience : SAVES_BETWEEN) - 1;
+    this.#isInVain = this.difference === undefined;
+    this.#patience = this.#isInVain ? Math.min(2 * this.#patience, SAVES_BETWEEN) : 1;
+    this.#savesLeft.difference = (this.#isInVain ? this.#patience : SAVES_BETWEEN) - 1;
   }
 
   /** Puts the chunk at `index` unless it is known; returns how many bytes were appended. */
   put(store: Store, index: number, raw: Buffer, id: ChunkId, previous: ChunkId | undefined): number {
-    const { alone, difference: filter } = this;
+    const { alone, difference: filter, readsAgain: readAgain } = this;
     const atMost = (bytes: number) => this.#worthwhile(index, bytes);
     const difference = filter && previous ? { filter, previous, atMost } : undefined;
-    const { written, baseBytes } = store.putChunk(raw, id, { alone, difference });
+    const { written, baseBytes } = store.putChunk(raw, id, { alone, difference, readAgain });
     if (filter && written > 0) this.#note(index, written, baseBytes);
     return written;
   }

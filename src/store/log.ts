@@ -29,11 +29,14 @@ import type { CleanState } from './index-seal.js';
 import { type Chain, type Draft, PackWriter, PLAIN } from './pack-writer.js';
 import type { PresentPacks } from './present-packs.js';
 import type { KnownDurable, RecoveryOptions } from './recovery.js';
+import { Staging } from './staging.js';
 
 /** No honest store comes near: a thousand records a second for a hundred thousand years. */
 const HIGHEST_SEQUENCE = 2 ** 52;
 /** A pack is sealed when a commit has taken it past this. */
 const PACK_BYTES = 256 * MiB;
+/** Records are gathered in as much; while it is being written as much again is filled. */
+const STAGING_BYTES = 4 * MiB;
 
 /** A place in the packs. */
 export interface Place {
@@ -65,7 +68,8 @@ export class Log {
   readonly #present: PresentPacks;
   readonly #writerId: Buffer;
   readonly #packBytes: number;
-  readonly #stagingBytes: number | undefined;
+  readonly #stagingBytes: number;
+  #staging: Staging | undefined;
   #chain: Chain = { sequence: 1, commitNumber: 0, commitId: NO_COMMIT };
   /** Of the open pack. */
   #writer: PackWriter | undefined;
@@ -82,7 +86,7 @@ export class Log {
   constructor(
     context: StoreContext,
     present: PresentPacks,
-    { packBytes = PACK_BYTES, stagingBytes }: { packBytes?: number; stagingBytes?: number },
+    { packBytes = PACK_BYTES, stagingBytes = STAGING_BYTES }: { packBytes?: number; stagingBytes?: number },
   ) {
     this.#context = context;
     this.#present = present;
@@ -333,7 +337,8 @@ export class Log {
   }
 
   #write(number: number, file: IoFile, end: number): void {
-    this.#writer = new PackWriter(number, file, end, this.#writerId, this.#chain, this.#stagingBytes);
+    this.#staging ??= new Staging(this.#context.io, this.#stagingBytes);
+    this.#writer = new PackWriter(number, file, end, this.#writerId, this.#chain, this.#staging);
   }
 
   /** Seals a full pack. One that cannot be sealed is left as it is: the next header says how much of it counts. */

@@ -11,7 +11,6 @@
 
 import { invariant, SnapError } from '../base/errors.js';
 import type { ChunkId } from '../base/ids.js';
-import { MiB } from '../base/sizes.js';
 import { chunkIdOf, RunningHash } from '../chunker/ids.js';
 import { encodeCommit } from '../format/commit.js';
 import { encodeFooter, encodeTrailer, type Location, locationOf, RecordList } from '../format/pack.js';
@@ -29,6 +28,7 @@ import { toSnapError } from '../io/failure.js';
 import type { IoFile } from '../io/io.js';
 import { closeQuietly, writeFully, writeFullyBehind } from '../io/transfer.js';
 import { damaged, type Packs } from './packs.js';
+import type { Staging } from './staging.js';
 
 /** What the store counts through all of its packs. */
 export interface Chain {
@@ -50,19 +50,24 @@ export interface Draft {
   id: ChunkId;
   /** In parts so that a base id and a patch need not be joined first. */
   stored: readonly Buffer[];
+  /** Later saves may read it: it belongs in the page cache. */
+  readAgain?: boolean;
 }
 
-/** Records are gathered in a buffer of this size; while one is being written the other is filled. */
-export const STAGING_BYTES = 4 * MiB;
+/** What is written at once and is at least this share of what staging holds may go past the page cache. */
+const LARGE = 1 / 4;
+/** Unless more of it than this will be read again. */
+const FEW = 1 / 8;
 
 export class PackWriter {
   readonly number: number;
   readonly #file: IoFile;
   readonly #writer: Buffer;
   readonly #chain: Chain;
-  #staging: Buffer;
-  #spare: Buffer;
+  readonly #staging: Staging;
   #used = 0;
+  /** Of those bytes. */
+  #readAgain = 0;
   /** File offset at which `#staging` will be written. */
   #stagingOffset: number;
   #inFlight: Promise<void> | undefined;
@@ -75,17 +80,10 @@ export class PackWriter {
   #spanRecords = 0;
 
   /** `end` is where the last commit ends; `file` is open for writing and holds nothing that counts beyond. */
-  constructor(
-    number: number,
-    file: IoFile,
-    end: number,
-    writer: Buffer,
-    chain: Chain,
-    stagingBytes = STAGING_BYTES,
-  ) {
+  constructor(number: number, file: IoFile, end: number, writer: Buffer, chain: Chain, staging: Staging) {
     this.number = number;
-    this.#staging = Buffer.allocUnsafeSlow(stagingBytes);
-    this.#spare = Buffer.allocUnsafeSlow(stagingBytes);
+    this.#staging = staging;
+    staging.begin(end);
     this.#file = file;
     this.#durableEnd = end;
     this.#stagingOffset = end;
@@ -144,13 +142,14 @@ export class PackWriter {
       offset: this.end,
       pack: this.number,
     };
-    if (this.#used + HEADER_BYTES > this.#staging.length) this.#writeStaging();
-    encodeHeader(header, this.#staging, this.#used);
-    this.#spanHash.update(this.#staging.subarray(this.#used, this.#used + HEADER_BYTES));
+    if (this.#used + HEADER_BYTES > this.#staging.bytes.length) this.#writeStaging();
+    encodeHeader(header, this.#staging.bytes, this.#used);
+    this.#spanHash.update(this.#staging.bytes.subarray(this.#used, this.#used + HEADER_BYTES));
     this.#spanRecords++;
     this.#used += HEADER_BYTES;
     for (const part of draft.stored) this.#put(part);
     this.#put(ZEROS.subarray(0, recordBytes(storedLength) - HEADER_BYTES - storedLength));
+    if (draft.readAgain) this.#readAgain += storedLength;
     return locationOf(header);
   }
 
@@ -159,7 +158,7 @@ export class PackWriter {
    * it does already, so that the caller need not await.
    */
   makeRoom(bytes: number): Promise<void> | undefined {
-    if (this.#used + bytes <= this.#staging.length || this.#used === 0) return undefined;
+    if (this.#used + bytes <= this.#staging.bytes.length || this.#used === 0) return undefined;
     return this.#writeBehind();
   }
 
@@ -177,6 +176,7 @@ export class PackWriter {
     });
     const id = chunkIdOf(payload);
     this.append({ ...PLAIN, type: RecordType.commit, rawLength: payload.length, id, stored: [payload] });
+    if (this.#isUncached) await this.#writeBehind();
     await this.#settle();
     this.#writeStaging();
     this.#sync();
@@ -224,8 +224,8 @@ export class PackWriter {
 
   /** Forgets what was appended since the last commit, and cuts it off. */
   #cutBack(): void {
-    this.#used = 0;
-    this.#stagingOffset = this.#durableEnd;
+    this.#goOn(this.#durableEnd);
+    this.#staging.begin(this.#durableEnd);
     this.#beginSpan();
     try {
       this.#file.truncate(this.#durableEnd);
@@ -241,8 +241,8 @@ export class PackWriter {
 
   #put(bytes: Buffer): void {
     for (let done = 0; done < bytes.length; ) {
-      if (this.#used === this.#staging.length) this.#writeStaging();
-      const copied = bytes.copy(this.#staging, this.#used, done);
+      if (this.#used === this.#staging.bytes.length) this.#writeStaging();
+      const copied = bytes.copy(this.#staging.bytes, this.#used, done);
       this.#used += copied;
       done += copied;
     }
@@ -252,29 +252,37 @@ export class PackWriter {
   #writeStaging(): void {
     if (this.#used === 0) return;
     try {
-      writeFully(this.#file, this.#staging.subarray(0, this.#used), this.#stagingOffset);
+      writeFully(this.#file, this.#staging.bytes.subarray(0, this.#used), this.#stagingOffset);
     } catch (error) {
       throw toSnapError(error, `appending to pack ${this.number}`);
     }
-    this.#stagingOffset += this.#used;
-    this.#used = 0;
+    this.#goOn(this.end);
+    this.#staging.begin(this.#stagingOffset);
   }
 
-  /** Hands what is staged to the system's threads and goes on with the spare buffer. */
+  /** What is staged is large, and hardly any of it will be read again. */
+  get #isUncached(): boolean {
+    return this.#used >= this.#staging.bytes.length * LARGE && this.#readAgain <= this.#used * FEW;
+  }
+
+  /** Nothing is staged; what is next will be written at `offset`. */
+  #goOn(offset: number): void {
+    this.#stagingOffset = offset;
+    this.#used = 0;
+    this.#readAgain = 0;
+  }
+
+  /** Hands what is staged to the system's threads and goes on in the other area. */
   async #writeBehind(): Promise<void> {
     await this.#settle();
-    const full = this.#staging;
-    const length = this.#used;
+    const full = this.#staging.bytes.subarray(0, this.#used);
     const offset = this.#stagingOffset;
-    this.#staging = this.#spare;
-    this.#spare = full;
-    this.#stagingOffset += length;
-    this.#used = 0;
-    this.#inFlight = writeFullyBehind(this.#file, full.subarray(0, length), offset).catch(
-      (error: unknown) => {
-        this.#inFlightError = toSnapError(error, `appending to pack ${this.number}`);
-      },
-    );
+    const uncached = this.#isUncached;
+    this.#goOn(this.end);
+    this.#staging.swap(this.#stagingOffset);
+    this.#inFlight = writeFullyBehind(this.#file, full, offset, uncached).catch((error: unknown) => {
+      this.#inFlightError = toSnapError(error, `appending to pack ${this.number}`);
+    });
   }
 
   async #settle(): Promise<void> {

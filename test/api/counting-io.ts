@@ -17,7 +17,7 @@ export const io: Io = {
         return file.read(target, position);
       },
       write: (source, position) => file.write(source, position),
-      writeBehind: (source, position) => file.writeBehind(source, position),
+      writeBehind: (source, position, uncached) => file.writeBehind(source, position, uncached),
       size: () => file.size(),
       isNamed: () => file.isNamed(),
       isInPlace: () => file.isInPlace(),

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import diagnostics from 'node:diagnostics_channel';
 import { rmSync } from 'node:fs';
 import { test } from 'node:test';
+import { MiB } from '../../src/base/sizes.js';
 import { chunkBytesFor } from '../../src/chunker/fixed.js';
 import { Snap, SnapError } from '../../src/index.js';
+import { Random } from '../support/random.js';
 import { collect, type Fault, faulty, field, setFault, storePath } from './support.js';
 
 /** Numbers in a chunk. */
@@ -41,6 +43,29 @@ for (const [what, fault, code] of FAULTS) {
     assert.deepEqual(await again.restore(later.id), state);
     await assert.rejects(again.restore(bad.id), { code: 'SNAP_NOT_FOUND' });
     assert.equal((await collect(again.list())).length, 3);
+  });
+}
+
+for (const [what, fault, code] of FAULTS) {
+  test(`${what} in the midst of megabytes that nothing will be read from again: the next save is whole`, async (t) => {
+    const path = storePath(t);
+    const random = new Random(1);
+    const state = { n: 0, u: new Uint8Array(9 * MiB) };
+    const next = () => {
+      state.n++;
+      state.u.set(random.bytes(state.u.length));
+    };
+    await using snap = await Snap.open(path, { compression: false, ...faulty() });
+    // By the third save it is known that differences are of no use.
+    for (let times = 0; times < 3; times++) {
+      next();
+      await snap.save(state, { durable: true });
+    }
+    setFault(path, fault);
+    next();
+    await assert.rejects((await snap.save(state)).durable, { code });
+    const { id } = await snap.save(state, { durable: true });
+    assert.deepEqual(await snap.restore(id), state);
   });
 }
 

@@ -54,9 +54,9 @@ function faultyFile(file: IoFile, path: string): IoFile {
       trip('write', path);
       return file.write(source, position);
     },
-    async writeBehind(source, position) {
+    async writeBehind(source, position, uncached) {
       trip('write', path);
-      return file.writeBehind(source, position);
+      return file.writeBehind(source, position, uncached);
     },
     size: () => file.size(),
     isNamed: () => file.isNamed(),

@@ -186,3 +186,21 @@ test('a region that is cut anew goes on from the bases that its chunks have', as
   assert.ok(written < 0.25 * alone * versions, `${written} of ${alone * versions} bytes`);
   await store.close();
 });
+
+test('what is put may be read again until differences were tried in vain, and while they pay', async () => {
+  const { store, saved } = await opened('Float64Array');
+  const { choice } = saved;
+  assert.equal(choice.readsAgain, true, 'nobody knows yet');
+  await saved.save(random.bytes(CHUNKS * CHUNK), ALL);
+  assert.equal(choice.readsAgain, true);
+  const bytes = random.bytes(CHUNKS * CHUNK);
+  await saved.save(bytes, ALL);
+  assert.equal(choice.readsAgain, false, 'there is nothing in common');
+  for (let times = 0; times < 4; times++) {
+    touch(bytes, 3);
+    await saved.save(bytes, ALL);
+  }
+  assert.notEqual(choice.difference, undefined);
+  assert.equal(choice.readsAgain, true);
+  await store.close();
+});

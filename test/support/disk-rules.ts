@@ -4,12 +4,14 @@
  *  - an acknowledgement comes after everything it needs is durable: bytes and names, up to the root
  *  - bytes that an acknowledged commit relies on are never changed, cut off, renamed or unlinked, but for packs that a
  *    durable gc record says are gone, and for the descriptor, whose place one takes that is whole and durable
+ *  - what is written past the page cache lies in memory as it will in its file
  *  - a file whose sync failed is not written or synced again by the process that saw it fail (the next one may, if it
  *    writes anew what it relies on)
  */
 
 import { decodeGc, type GcRecord, NOTHING_GONE } from '../../src/format/gc.js';
 import { HEADER_BYTES, RecordType } from '../../src/format/record.js';
+import { DIRECT_BLOCK } from '../../src/io/io.js';
 import { isGone } from '../../src/store/gone.js';
 import { applied, type DiskFile, type FileChange } from './disk-file.js';
 import { DiskFolder, type DiskNode } from './disk-folder.js';
@@ -60,6 +62,12 @@ export function checkChange(file: DiskFile, change: FileChange, path: string): v
 
 export function checkSync(file: DiskFile, path: string): void {
   if (file.distrusted) throw new RuleBroken(`${path} is synced again after a sync of it failed`);
+}
+
+/** What goes past the page cache lies in memory as it will in its file, so that whole blocks of it can. */
+export function checkUncached(source: Uint8Array, position: number, path: string): void {
+  if (source.byteOffset % DIRECT_BLOCK === position % DIRECT_BLOCK) return;
+  throw new RuleBroken(`${path} is written to past the page cache from memory that lies otherwise`);
 }
 
 /** `folder`: the one that the file is in. */

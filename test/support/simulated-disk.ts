@@ -18,6 +18,7 @@ import {
   checkRemove,
   checkReplace,
   checkSync,
+  checkUncached,
   RuleBroken,
 } from './disk-rules.js';
 import { Random } from './random.js';
@@ -59,6 +60,8 @@ export class SimulatedDisk implements Io {
   /** Bytes that fit in all files together. */
   capacity = Number.POSITIVE_INFINITY;
   openFiles = 0;
+  /** Bytes that were written as such as nobody will read soon. */
+  uncachedBytes = 0;
   /** Rules that were broken, also where the engine swallowed the error that said so. */
   readonly violations: RuleBroken[] = [];
   #root: DiskFolder;
@@ -143,6 +146,10 @@ export class SimulatedDisk implements Io {
 
   random(length: number): Buffer {
     return this.dice.bytes(length);
+  }
+
+  memory(byteLength: number): Buffer {
+    return Buffer.allocUnsafeSlow(byteLength);
   }
 
   open(path: string, mode: OpenMode): IoFile {
@@ -351,9 +358,13 @@ class SimulatedFile implements IoFile {
   }
 
   /** Lands whenever the system gets to it: after anything that does not wait for it. */
-  async writeBehind(source: Uint8Array, position: number): Promise<number> {
+  async writeBehind(source: Uint8Array, position: number, uncached: boolean): Promise<number> {
     for (let turns = this.#disk.dice.pick([0, 1, 10, 200]); turns > 0; turns--) await undefined;
-    return this.write(source, position);
+    if (!uncached) return this.write(source, position);
+    this.#disk.obey(() => checkUncached(source, position, this.#path));
+    const written = this.write(source, position);
+    this.#disk.uncachedBytes += written;
+    return written;
   }
 
   size(): number {

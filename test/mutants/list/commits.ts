@@ -96,9 +96,9 @@ export const commits: readonly Mutant[] = [
     name: 'rollback-keeps-span',
     breaks: 'a commit covers what was appended since the last one, without what was rolled back',
     file: 'store/pack-writer.ts',
-    find: `this.#stagingOffset = this.#durableEnd;
+    find: `this.#staging.begin(this.#durableEnd);
       this.#beginSpan();`,
-    replace: 'this.#stagingOffset = this.#durableEnd;',
+    replace: 'this.#staging.begin(this.#durableEnd);',
     tests: ['store/commits'],
   },
   {
@@ -314,5 +314,45 @@ export const commits: readonly Mutant[] = [
     find: 'this.#chain.commitId = id;',
     replace: '',
     tests: ['store/commits'],
+  },
+  {
+    name: 'staging-lies-otherwise',
+    breaks: 'what goes past the page cache lies in memory as it will in its file',
+    file: 'store/staging.ts',
+    find: 'this.#bytes = this.#area.subarray(phase, phase + this.#length);',
+    replace: 'this.#bytes = this.#area.subarray(0, phase < 0 ? 0 : this.#length);',
+    tests: ['store/uncached'],
+  },
+  {
+    name: 'filled-while-written',
+    breaks: 'what is being written behind the back of a save is left alone',
+    file: 'store/staging.ts',
+    find: '[this.#area, this.#spare] = [this.#spare, this.#area];',
+    replace: '',
+    tests: ['store/commits'],
+  },
+  {
+    name: 'bases-past-the-cache',
+    breaks: 'what will be read again stays in the page cache',
+    file: 'store/pack-writer.ts',
+    find: ' && this.#readAgain <= this.#used * FEW;',
+    replace: ';',
+    tests: ['store/uncached'],
+  },
+  {
+    name: 'bases-past-the-cache-until-tried',
+    breaks: 'what may be a base stays in the page cache until that was tried in vain',
+    file: 'store/filter-choice.ts',
+    find: '#isInVain = false;',
+    replace: '#isInVain = true;',
+    tests: ['store/filter-choice'],
+  },
+  {
+    name: 'failed-write-tried-the-other-way',
+    breaks: 'a write past the page cache that fails is not tried again',
+    file: 'io/direct.ts',
+    find: "if (!(error instanceof Error && 'code' in error && REFUSALS.has(error.code))) throw error;",
+    replace: '',
+    tests: ['io/direct'],
   },
 ];

@@ -105,10 +105,10 @@ export const opening: readonly Mutant[] = [
     name: 'short-writes-behind-taken-for-whole',
     breaks: 'a short write behind the back of a save is gone on with',
     file: 'io/transfer.ts',
-    find: `const written = await file.writeBehind(source.subarray(done), position + done);
+    find: `const written = await file.writeBehind(source.subarray(done), position + done, uncached);
       invariant(written > 0, 'a write made no progress');
       done += written;`,
-    replace: `const written = await file.writeBehind(source.subarray(done), position + done);
+    replace: `const written = await file.writeBehind(source.subarray(done), position + done, uncached);
       invariant(written > 0, 'a write made no progress');
       done = source.length;`,
     tests: [TRANSFER],
