@@ -83,8 +83,8 @@ export const restoring: readonly Mutant[] = [
     name: 'damage-of-a-small-state-told-early',
     breaks: 'what is damaged is in the way of nothing else, in a small state too',
     file: 'writer/restore-requests.ts',
-    find: 'return unlessDamaged(() => {',
-    replace: 'return ((read: () => ArrayBuffer) => read())(() => {',
+    find: 'const content = unlessDamaged(() => contentOf(store, regions));',
+    replace: 'const content = contentOf(store, regions);',
     tests: [SMALL],
   },
   {
