@@ -51,7 +51,7 @@ const FARTHEST_BYTES = MiB;
 /** By so many bytes. */
 export const NEEDLE_BYTES = 64;
 
-interface Place {
+export interface Place {
   index: number;
   at: number;
 }

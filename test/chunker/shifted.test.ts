@@ -219,6 +219,32 @@ test('a chunk is not sought before the one that is before it, nor behind what is
   }
 });
 
+test('what was made anew is not searched for all that it was; behind a chunk that is gone the next ones are found', () => {
+  const random = new Random(8);
+  const before = random.bytes(4 * MiB);
+  const chunks = chunksOf(fixedLengths(before.length));
+  const versions = versionsOf(before, chunks, random.bytes(4 * MiB + 1), true);
+  let slices = 0;
+  const previous = versions.previous as RegionBytes;
+  const counted: RegionBytes = {
+    byteLength: previous.byteLength,
+    slice(start, end) {
+      slices++;
+      return previous.slice(start, end);
+    },
+  };
+  assert.deepEqual(withLandmarks({ ...versions, previous: counted }, []), []);
+  assert.ok(slices < 40, `${slices} looks`);
+  const after = Buffer.from(before);
+  for (let at = 100; at < after.length; at += 5000) after[at]! ^= 1;
+  for (const lost of [9, 20]) random.bytes(CHUNK).copy(after, lost * CHUNK);
+  const marks = withLandmarks(versionsOf(before, chunks, after, true), []).map(({ from }) => from);
+  const expected = Array.from({ length: 63 }, (_, index) => index + 1).filter(
+    (index) => index !== 9 && index !== 20,
+  );
+  assert.deepEqual(marks, expected);
+});
+
 test('without the earlier bytes each new chunk is in the place of one that was about there', () => {
   const random = new Random(8);
   const before = random.bytes(3 * MiB);
