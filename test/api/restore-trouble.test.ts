@@ -19,12 +19,14 @@ function randomState(n: number) {
   return { n, u: randomFillSync(new Uint8Array(6 * MiB)) };
 }
 
-/** Flips a bit of the nth chunk in the first pack. */
-function damageChunk(path: string, nth: number): void {
+const TYPES = { chunk: '\u0002', page: '\u0003' } as const;
+
+/** Flips a bit of the nth chunk, or page, in the first pack. */
+function damage(path: string, type: keyof typeof TYPES, nth: number): void {
   const file = join(path, 'packs', '00000001.pack');
   const bytes = readFileSync(file);
   let at = -1;
-  for (let count = 0; count <= nth; count++) at = bytes.indexOf('HFR\u0001\u0002', at + 1, 'latin1');
+  for (let count = 0; count <= nth; count++) at = bytes.indexOf(`HFR\u0001${TYPES[type]}`, at + 1, 'latin1');
   bytes[at + 3000] = (bytes[at + 3000] as number) ^ 4;
   writeFileSync(file, bytes);
 }
@@ -49,7 +51,7 @@ for (const thread of ['there', 'here'] as const) {
       ({ id } = await snap.save(saved, { durable: true }));
     }
     // The first chunks are those of the skeleton.
-    damageChunk(path, 80);
+    damage(path, 'chunk', 80);
     letVerify(t, thread);
     const reads = watchReads(t);
     await using snap = await Snap.open(path);
@@ -80,6 +82,27 @@ for (const thread of ['there', 'here'] as const) {
   });
 }
 
+test('a damaged page is named, and in the way of nothing else', GUARD, async (t) => {
+  const path = storePath(t);
+  const saved = { ...randomState(1), v: randomFillSync(new Uint8Array(100_000)) };
+  let id: string;
+  {
+    await using snap = await Snap.open(path);
+    ({ id } = await snap.save(saved, { durable: true }));
+  }
+  damage(path, 'page', 0);
+  await using snap = await Snap.open(path);
+  for (const options of [{}, { only: ['u'] }]) {
+    await assert.rejects(snap.restore(id, options), {
+      code: 'SNAP_CORRUPT',
+      snapshot: id,
+      path: 'u',
+      pack: 1,
+    });
+  }
+  assert.deepEqual(await snap.restore(id, { only: ['v'] }), { v: saved.v });
+});
+
 test('resume into a state passes over what is damaged', GUARD, async (t) => {
   const path = storePath(t);
   const older = randomState(1);
@@ -89,7 +112,7 @@ test('resume into a state passes over what is damaged', GUARD, async (t) => {
     // Content of its own, so that the damage does not hit the older one too.
     await snap.save(randomState(2), { durable: true });
   }
-  damageChunk(path, 97 + 50);
+  damage(path, 'chunk', 97 + 50);
   await using snap = await Snap.open(path);
   const live = randomState(3);
   assert.equal(await snap.resume(() => live, { into: live }), live);
