@@ -12,8 +12,8 @@ import { type ReadingHost, RegionReading } from './region-reading.js';
 /** Options of `restore` and `resume`. */
 export interface RestoreOptions {
   /**
-   * A live state of the same shape, rewritten in place where it differs; only chunks that differ are read. Also how a
-   * WebAssembly.Memory comes back. It has to be left alone until the restore is over. Where that fails, nothing of it was
+   * A live state of the same shape, rewritten in place; of more than a megabyte only chunks that differ are read. Also how
+   * a WebAssembly.Memory comes back. It has to be left alone until the restore is over. Where that fails, nothing of it was
    * rewritten, though a memory may have grown.
    */
   into?: unknown;
