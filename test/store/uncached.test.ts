@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ChunkId } from '../../src/base/ids.js';
 import type { Store } from '../../src/store/store.js';
 import { openOn } from '../support/direct.js';
 import { Random } from '../support/random.js';
@@ -11,21 +12,31 @@ const STAGING = 100_000;
 const CHUNK = 5000;
 const random = new Random(1);
 
-async function opened(): Promise<{ store: Store; disk: SimulatedDisk }> {
-  const disk = new SimulatedDisk(1);
+async function opened(seed = 1): Promise<{ store: Store; disk: SimulatedDisk }> {
+  const disk = new SimulatedDisk(seed);
   const { store } = await openOn(disk, { stagingBytes: STAGING });
   return { store, disk };
 }
 
-/** Puts so many chunks in one commit, some of which will be read again; returns how many bytes went past the cache. */
+/**
+ * Puts so many chunks in one commit, some of which will be read again, and reads them all; returns how many bytes went past
+ * the cache.
+ */
 async function put(store: Store, disk: SimulatedDisk, chunks: number, readAgain = 0): Promise<number> {
   const before = disk.uncachedBytes;
+  const put: { id: ChunkId; raw: Buffer }[] = [];
   store.begin();
   for (let index = 0; index < chunks; index++) {
+    const raw = random.bytes(CHUNK);
     await store.makeRoom(CHUNK);
-    store.putChunk(random.bytes(CHUNK), undefined, { alone: 0, readAgain: index < readAgain });
+    put.push({ raw, id: store.putChunk(raw, undefined, { alone: 0, readAgain: index < readAgain }).id });
   }
   await store.commit();
+  for (const { id, raw } of put) {
+    const read = Buffer.alloc(CHUNK);
+    store.readChunk(id, read);
+    assert.ok(read.equals(raw));
+  }
   return disk.uncachedBytes - before;
 }
 
@@ -59,4 +70,12 @@ test('after a rollback what is put next is judged by itself', async () => {
   await store.rollback();
   assert.ok((await put(store, disk, 10)) > 10 * CHUNK);
   await store.close();
+});
+
+test('what is being written is left alone, however long that takes', async () => {
+  for (let seed = 1; seed < 9; seed++) {
+    const { store, disk } = await opened(seed);
+    await put(store, disk, 80);
+    await store.close();
+  }
 });

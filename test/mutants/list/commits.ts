@@ -329,7 +329,7 @@ export const commits: readonly Mutant[] = [
     file: 'store/staging.ts',
     find: '[this.#area, this.#spare] = [this.#spare, this.#area];',
     replace: '',
-    tests: ['store/commits'],
+    tests: ['store/uncached'],
   },
   {
     name: 'bases-past-the-cache',
