@@ -24,6 +24,14 @@ const CHANGED = 0.01;
 const QUIET_SAVES = 100;
 const BETWEEN_SAVES_MS = 50;
 
+/** Of a process, in bytes: resident, and without what is mapped from files. */
+interface Memory {
+  openBytes: number;
+  peakBytes: number;
+  openOwnBytes: number;
+  peakOwnBytes: number;
+}
+
 await runBench(
   'gc',
   'collecting the oldest 90 % of a long run',
@@ -53,7 +61,7 @@ await runBench(
     const program = fileURLToPath(new URL('./support/gc-at-rest.js', import.meta.url));
     const child = spawnSync(process.execPath, [program, store, String(kept)], { encoding: 'utf8' });
     if (child.status !== 0) throw new Error(child.stderr);
-    const rest = JSON.parse(child.stdout) as GcReport & { openBytes: number; peakBytes: number };
+    const rest = JSON.parse(child.stdout) as GcReport & Memory;
     const heldBytes = rest.peakBytes - rest.openBytes;
     report.hold(14, {
       of: `gc of ${rest.dropped} of ${snapshots} snapshots`,
@@ -73,6 +81,8 @@ await runBench(
         { name: 'garbage left' },
         { name: 'memory at open' },
         { name: 'peak memory' },
+        { name: 'beyond open' },
+        { name: 'of it not mapped files' },
         { name: 'other processes', show: showPercent },
       ],
       [
@@ -84,9 +94,12 @@ await runBench(
           'garbage left': formatBytes(rest.garbageBytes),
           'memory at open': formatBytes(rest.openBytes),
           'peak memory': formatBytes(rest.peakBytes),
+          'beyond open': formatBytes(heldBytes),
+          'of it not mapped files': formatBytes(rest.peakOwnBytes - rest.openOwnBytes),
           'other processes': others.share(),
         },
       ],
+      'mapped files: the tables of the index as far as they were read, which the kernel may take back; the highest of each',
       OTHERS_NOTE,
     );
 

@@ -51,6 +51,7 @@ function change(round) {
 }
 
 const snap = await Snap.open(join(folder, 'store'), { run: 'peers' });
+await snap.prepare({ field });
 const absent = new Absent();
 const savers = [
   {
