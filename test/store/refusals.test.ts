@@ -84,7 +84,7 @@ test('a manifest with a wrong bit is damaged whenever it is read', async () => {
 test('what a newer program stored is refused as such, and not called damage', async () => {
   for (const lie of [
     { codec: 2 as Codec },
-    { filter: 8 as Filter },
+    { filter: 9 as Filter },
     { flags: RecordFlag.encrypted },
     { flags: 128 },
   ]) {
