@@ -21,7 +21,7 @@ import { isContent, RecordType } from '../format/record.js';
 import { toSnapError } from '../io/failure.js';
 import * as keys from './index-keys.js';
 import type { Batch, Change, KeyValues } from './key-values.js';
-import { type Newest, NewestByRun } from './newest.js';
+import { NewestByRun } from './newest.js';
 
 /** A committed record as the index takes it in; manifests and notes come with their payload. */
 export interface Committed {
@@ -155,16 +155,13 @@ export class Index {
   }
 
   /** The newest snapshot of a run, or of all, that is not forgotten; null: there is none. */
-  async newest(run?: string): Promise<SnapshotId | null> {
-    let newest = this.#newest.get(run);
-    if (newest === undefined) newest = await this.#newest.lookUp(run, () => this.#findNewest(run));
-    return newest && newest.id;
+  async newest(run?: string): Promise<Summary | null> {
+    const known = this.#newest.get(run);
+    return known === undefined ? this.#newest.lookUp(run, () => this.#findNewest(run)) : known;
   }
 
-  async #findNewest(run: string | undefined): Promise<Newest | null> {
-    for await (const { id, sequence, forgotten } of this.summaries(run)) {
-      if (!forgotten) return { id, sequence };
-    }
+  async #findNewest(run: string | undefined): Promise<Summary | null> {
+    for await (const summary of this.summaries(run)) if (!summary.forgotten) return summary;
     return null;
   }
 
@@ -227,7 +224,6 @@ export class Index {
   #applyManifest(location: Location, payload: Buffer): void {
     const { id, sequence, run, step, createdAt } = decodeManifest(payload);
     this.#dropSnapshot(id);
-    this.#newest.came(run, { id, sequence });
     const summary: Summary = {
       id,
       sequence,
@@ -238,6 +234,7 @@ export class Index {
       forgotten: false,
       durableMs: undefined,
     };
+    this.#newest.came(summary);
     const key = keys.snapshotKey(sequence);
     this.#put(key, keys.encodeSummary(key, summary));
     const byId = keys.idKey(id);
@@ -279,8 +276,10 @@ export class Index {
   #amend(id: SnapshotId, change: Partial<Summary>): void {
     const summary = this.byId(id);
     if (!summary) return;
+    const amended = { ...summary, ...change };
+    this.#newest.amended(amended);
     const key = keys.snapshotKey(summary.sequence);
-    this.#put(key, keys.encodeSummary(key, { ...summary, ...change }));
+    this.#put(key, keys.encodeSummary(key, amended));
   }
 
   #put(key: Buffer, value: Buffer | undefined): void {

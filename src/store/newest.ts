@@ -5,25 +5,20 @@
  * Invariant: what is kept is what looking up would find. It is dropped whenever that cannot be told from what came.
  */
 
-import type { SnapshotId } from '../base/ids.js';
-
-export interface Newest {
-  id: SnapshotId;
-  sequence: number;
-}
+import type { Summary } from './index-keys.js';
 
 export class NewestByRun {
   /** `undefined` stands for all runs; null: there is none. */
-  readonly #kept = new Map<string | undefined, Newest | null>();
+  readonly #kept = new Map<string | undefined, Summary | null>();
   #changes = 0;
 
   /** Undefined where it has to be looked up. */
-  get(run: string | undefined): Newest | null | undefined {
+  get(run: string | undefined): Summary | null | undefined {
     return this.#kept.get(run);
   }
 
   /** Looks it up, and keeps it unless something came meanwhile. */
-  async lookUp(run: string | undefined, find: () => Promise<Newest | null>): Promise<Newest | null> {
+  async lookUp(run: string | undefined, find: () => Promise<Summary | null>): Promise<Summary | null> {
     const changes = this.#changes;
     const found = await find();
     if (changes === this.#changes) this.#kept.set(run, found);
@@ -31,12 +26,18 @@ export class NewestByRun {
   }
 
   /** A snapshot came. Most come last: only what was copied here may be older than others. */
-  came(run: string, snapshot: Newest): void {
+  came(snapshot: Summary): void {
     this.#changes++;
-    for (const key of [run, undefined]) {
+    for (const key of [snapshot.run, undefined]) {
       const known = this.#kept.get(key);
       if (known !== undefined && snapshot.sequence > (known?.sequence ?? -1)) this.#kept.set(key, snapshot);
     }
+  }
+
+  /** More is known of a snapshot. */
+  amended(snapshot: Summary): void {
+    this.#changes++;
+    for (const [key, known] of this.#kept) if (known?.id === snapshot.id) this.#kept.set(key, snapshot);
   }
 
   /** One was forgotten, is found again, or is gone. */

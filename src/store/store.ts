@@ -112,7 +112,7 @@ export class Store {
   }
 
   /** The newest snapshot of a run, or of all, that is not forgotten; null: there is none. */
-  newest(run?: string): Promise<SnapshotId | null> {
+  newest(run?: string): Promise<Summary | null> {
     return this.#snapshots.newest(run);
   }
 

@@ -34,8 +34,7 @@ export async function find(store: Store, ref: SnapshotRef, run: string | undefin
 }
 
 async function latest(store: Store, run: string | undefined): Promise<Summary> {
-  const id = await store.newest(run);
-  const summary = id && store.byId(id);
+  const summary = await store.newest(run);
   if (summary) return summary;
   const runs = await store.runs();
   const others = runs.length > 0 ? `; runs in this store: ${runs.join(', ')}` : '; the store is empty';

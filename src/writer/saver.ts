@@ -136,7 +136,7 @@ async function lineageOf(
   store: Store,
   client: Client,
 ): Promise<{ base: Map<string, RegionTree>; parent: SnapshotId | undefined }> {
-  if (client.lineage === undefined) client.lineage = await store.newest(client.run);
+  if (client.lineage === undefined) client.lineage = (await store.newest(client.run))?.id ?? null;
   const parent = client.lineage ?? undefined;
   client.trees ??= parent ? loadTrees(store, parent) : new Map();
   return { base: client.trees, parent };

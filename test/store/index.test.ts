@@ -10,7 +10,7 @@ import { encodeForget, encodeTag, encodeTiming } from '../../src/format/notes.js
 import type { Location } from '../../src/format/pack.js';
 import { RecordType } from '../../src/format/record.js';
 import { realIo } from '../../src/io/real.js';
-import { type Committed, Index, type Substitute } from '../../src/store/index.js';
+import { type Committed, Index, type Substitute, type Summary } from '../../src/store/index.js';
 import { chunkEntryKey, snapshotKey, tagKey } from '../../src/store/index-keys.js';
 import { type KeyValues, memoryKeyValues, openLevel } from '../../src/store/key-values.js';
 import { budget } from '../support/budget.js';
@@ -145,9 +145,9 @@ test('law: the newest of a run is what listing finds first, whatever came since 
         await Promise.all(early);
         if (turns === null) continue;
         for (const run of [undefined, ...NAMES]) {
-          let expected: SnapshotId | null = null;
-          for await (const { id, forgotten } of index.summaries(run)) if (!forgotten) expected ??= id;
-          assert.equal(await index.newest(run), expected, `of run ${run}`);
+          let expected: Summary | null = null;
+          for await (const summary of index.summaries(run)) if (!summary.forgotten) expected ??= summary;
+          assert.deepEqual(await index.newest(run), expected, `of run ${run}`);
         }
       }
     }),
