@@ -92,6 +92,6 @@ function writtenSince(folder, since) {
 function reasonOf(error) {
   const causes = [];
   for (let cause = error; cause instanceof Error; cause = cause.cause) causes.push(cause);
-  const { message } = causes.find(({ code }) => code === 'ERR_DLOPEN_FAILED') ?? causes[0];
-  return message.split('\n')[0].replace(/^.*\//, '');
+  const unloaded = causes.find(({ message }) => message.includes('.node: '));
+  return (unloaded ?? causes[0]).message.split('\n')[0].replace(/^.*\/(?=.*\.node: )/, '');
 }
