@@ -13,13 +13,13 @@ import { WarmTarget } from './support/floors.js';
 import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
 import { type Report, runBench, showMillis, showPercent, showRatio } from './support/program.js';
 import { median, medianOf, percentile, sum } from './support/samples.js';
-import { computeUntil, SmallHeat } from './support/states.js';
+import { computeFor } from './support/states.js';
 
 const SIZES = [80_000, 16 * MiB, 256 * MiB, GiB];
 const MANY = { buffers: 1000, bytes: 80_000 };
 const CHANGED_SHARE = 0.01;
 /** Between samples; the index, which is written behind, is done by then. */
-const COMPUTING_MS = 8;
+const COMPUTING_MS = 2;
 /** Rounds until the compiler has seen what is measured; fewer where each takes long. */
 const WARM_UP = { small: 300, large: 10, smallBytes: MiB };
 
@@ -84,7 +84,6 @@ async function measure(folder: string, lent: LentState, samples: number): Promis
   await using snap = await Snap.open(folder);
   await snap.prepare(lent.state);
   const target = new WarmTarget(lent.byteLength);
-  const kernel = new SmallHeat();
   const taken: Sample[] = [];
   const warmUp = lent.byteLength <= WARM_UP.smallBytes ? WARM_UP.small : WARM_UP.large;
   for (let round = -warmUp; round < samples; round++) {
@@ -99,7 +98,7 @@ async function measure(folder: string, lent: LentState, samples: number): Promis
     await ticket.durable;
     const durableMs = performance.now() - start;
     if (round % 2 !== 0) copyMs = lent.copyTo(target);
-    computeUntil(kernel, performance.now() + COMPUTING_MS);
+    computeFor(COMPUTING_MS);
     if (round >= 0) taken.push({ copyMs, stallMs, releasedMs, durableMs });
   }
   return taken;

@@ -13,28 +13,22 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatBytes, MiB } from '../src/base/sizes.js';
 import { Snap } from '../src/index.js';
-import { millisOf, REST_MS } from './support/costs.js';
+import { millisOf } from './support/costs.js';
 import { dropFromCache } from './support/disk.js';
 import { changedChunks } from './support/floors.js';
 import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
-import {
-  type Report,
-  runBench,
-  showMillis,
-  showPercent,
-  showRate,
-  showRatio,
-  sleep,
-} from './support/program.js';
+import { type Report, runBench, showMillis, showPercent, showRate, showRatio } from './support/program.js';
 import { median, medianOf, percentile } from './support/samples.js';
-import { type BenchState, DATA, SmoothField } from './support/states.js';
+import { type BenchState, computeFor, DATA, SmoothField } from './support/states.js';
 
 const SIZES = [80_000, 16 * MiB, 256 * MiB];
 const KINDS = ['smooth', 'random'] as const;
 type Kind = (typeof KINDS)[number];
-/** Samples not counted: code is still being compiled. */
-const WARM_UPS = 5;
+/** Samples not counted: code is still being compiled. Fewer where each takes long. */
+const WARM_UPS = { small: 200, large: 5, smallBytes: MiB };
 const PROCESSES = 7;
+/** Before each sample. */
+const COMPUTING_MS = 2;
 
 const fresh: Record<string, string | number>[] = [];
 const first: Record<string, string | number>[] = [];
@@ -94,18 +88,22 @@ class TestBed {
     return this.#snap.close();
   }
 
+  get #warmUps(): number {
+    return this.#bytes <= WARM_UPS.smallBytes ? WARM_UPS.small : WARM_UPS.large;
+  }
+
   async measureFresh(samples: number, dropped: boolean): Promise<void> {
     const others = new OtherLoad();
     const reads: number[] = [];
     const restores: number[] = [];
     const packs = fs.readdirSync(join(this.#store, 'packs')).map((name) => join(this.#store, 'packs', name));
-    for (let sample = -WARM_UPS; sample < samples; sample++) {
+    for (let sample = -this.#warmUps; sample < samples; sample++) {
       if (dropped) for (const path of [this.flat, ...packs]) dropFromCache(path);
       collectGarbage();
-      await sleep(REST_MS);
+      computeFor(COMPUTING_MS);
       const read = millisOf(() => readFlat(this.flat, Buffer.from(new ArrayBuffer(this.#bytes))));
       collectGarbage();
-      await sleep(REST_MS);
+      computeFor(COMPUTING_MS);
       const start = performance.now();
       await this.#snap.restore('latest');
       const restore = performance.now() - start;
@@ -161,10 +159,10 @@ class TestBed {
     const target = Buffer.from(this.#state.field.buffer);
     const reads: number[] = [];
     const restores: number[] = [];
-    for (let sample = -WARM_UPS; sample < samples; sample++) {
+    for (let sample = -this.#warmUps; sample < samples; sample++) {
       // The copy in the plain file is the second snapshot, so that each restore finds the other one.
       const read = millisOf(() => readFlat(this.flat, target));
-      await sleep(REST_MS);
+      computeFor(COMPUTING_MS);
       const start = performance.now();
       await this.#snap.restore(this.#ids[0], { into: this.#state });
       const restore = performance.now() - start;
@@ -203,12 +201,12 @@ class TestBed {
     const saved = Buffer.from(live);
     const compares: number[] = [];
     const restores: number[] = [];
-    for (let sample = -WARM_UPS; sample < samples; sample++) {
+    for (let sample = -this.#warmUps; sample < samples; sample++) {
       const length = Math.ceil(live.length / 100);
-      const at = Math.floor(((live.length - length) * (sample + WARM_UPS)) / (samples + WARM_UPS));
+      const at = Math.floor(((live.length - length) * (sample + this.#warmUps)) / (samples + this.#warmUps));
       live.fill(sample, at, at + length);
       const compare = millisOf(() => changedChunks(live, saved));
-      await sleep(REST_MS);
+      computeFor(COMPUTING_MS);
       const start = performance.now();
       await snap.restore('latest', { into: this.#state });
       const restore = performance.now() - start;

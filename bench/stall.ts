@@ -30,7 +30,7 @@ import {
   showRatio,
 } from './support/program.js';
 import { mean, median, percentile, seededRandom, summarize } from './support/samples.js';
-import { computeUntil, DATA, MemoryBound, SmallHeat, SmoothField } from './support/states.js';
+import { computeFor, computeUntil, DATA, MemoryBound, SmallHeat, SmoothField } from './support/states.js';
 
 const SIZES = [80_000, 16 * MiB, 256 * MiB, GiB];
 const CHANGED_SHARE = 0.01;
@@ -105,8 +105,7 @@ async function measureStall(folder: string, bytes: number, samples: number) {
   const field = new SmoothField(bytes);
   await snap.prepare(field.state);
   const target = new WarmTarget(bytes);
-  const kernel = new SmallHeat();
-  await warmUp(snap, field, target, kernel);
+  await warmUp(snap, field, target);
   const timing = await measureTiming(snap, field, target);
 
   const others = new OtherLoad();
@@ -117,7 +116,7 @@ async function measureStall(folder: string, bytes: number, samples: number) {
     change(field);
     const before = await snap.save(field.state);
     const returnedAt = performance.now();
-    computeUntil(kernel, returnedAt + phaseMs);
+    computeUntil(returnedAt + phaseMs);
     change(field);
     const start = performance.now();
     let durable: Promise<unknown> = Promise.resolve();
@@ -132,7 +131,7 @@ async function measureStall(folder: string, bytes: number, samples: number) {
     if (durableMs - before.stallMs > start - returnedAt) atWork++;
     await durable;
     // The index is written behind; the next sample shall not meet that.
-    settle(timing, kernel);
+    settle(timing);
   };
   const from = 1.1 * timing.freeMs + 0.05;
   const span = 1.2 * Math.max(timing.durableMs - timing.freeMs, 0.2 * timing.durableMs);
@@ -204,13 +203,13 @@ function change(field: SmoothField): void {
 }
 
 /** Until the compiler has seen everything that is measured. */
-async function warmUp(snap: Snap, field: SmoothField, target: WarmTarget, kernel: SmallHeat): Promise<void> {
+async function warmUp(snap: Snap, field: SmoothField, target: WarmTarget): Promise<void> {
   const rounds = field.bytes.length > 64 * MiB ? 4 : 200;
   for (let round = 0; round < rounds; round++) {
     change(field);
     await (await snap.save(field.state)).durable;
     target.copy(field.bytes);
-    computeUntil(kernel, performance.now() + 1);
+    computeFor(1);
   }
 }
 
@@ -234,8 +233,8 @@ async function measureTiming(snap: Snap, field: SmoothField, target: WarmTarget)
   return { freeMs: median(free), durableMs: median(durable) };
 }
 
-function settle({ durableMs }: Timing, kernel: SmallHeat): void {
-  computeUntil(kernel, performance.now() + Math.min(20, 2 + durableMs));
+function settle({ durableMs }: Timing): void {
+  computeFor(Math.min(20, 2 + durableMs));
 }
 
 function measureFirst(folder: string, bytes: number) {

@@ -84,13 +84,21 @@ export class SmoothField {
 }
 
 /**
- * What a program does between its saves. A core that has rested instead runs the next save several times slower, a memcpy
- * hardly: caches, branch predictors and clocks are cold.
+ * What a program does between its saves: a few milliseconds of it, as where saves are frequent enough to matter. After a
+ * rest, or half a second of other work, the next save or restore takes several times as long, and a memcpy hardly longer:
+ * its code has to come from memory, and threads that sleep deeply have to be woken.
  */
-export function computeUntil(kernel: { advance(): void }, deadline: number): void {
+export function computeFor(millis: number): void {
+  computeUntil(performance.now() + millis);
+}
+
+export function computeUntil(deadline: number): void {
+  kernel ??= new SmallHeat();
   do kernel.advance();
   while (performance.now() < deadline);
 }
+
+let kernel: SmallHeat | undefined;
 
 /** Jacobi on 100 x 100 cells: some 20 us a step, all of it in the nearest cache. */
 export class SmallHeat {
