@@ -85,13 +85,11 @@ test('the width is that of the terminal where COLUMNS says nothing of use', { sk
 });
 
 test('a pipe is never cut, whatever COLUMNS says', () => {
-  const listed = (env: Record<string, string>) =>
-    snap(['--store', made.directory, 'ls', '--run', 'heat'], { env }).stdout.replaceAll(
-      /\d+ (s|min) ago/g,
-      '',
-    );
-  assert.match(snap(['--store', made.directory, 'ls'], { env: { COLUMNS: '20' } }).stdout, /stored\n/);
-  assert.equal(listed({ COLUMNS: '20' }).split('\n')[0], listed({}).split('\n')[0]);
+  // The ages, and with them the width of their column, change from one second to the next.
+  const titles = (env: Record<string, string>) =>
+    snap(['--store', made.directory, 'ls'], { env }).stdout.split('\n')[0]?.split(/ +/);
+  assert.equal(titles({ COLUMNS: '20' })?.at(-1), 'stored');
+  assert.deepEqual(titles({ COLUMNS: '20' }), titles({}));
 });
 
 test('on a terminal too, --json is the bare document', { skip }, () => {
