@@ -89,7 +89,7 @@ test('a program that forgets nothing computes the same again, and the store is o
 
 for (const form of ['timed', 'keeping', 'iterated', 'plain'].slice(0, budget(2))) {
   test(`it may be written in any way (${form})`, async () => {
-    // So many saves that a policy would be due long before the last.
+    // At each step, and forty times more: so many saves that a policy would be due long before the last.
     const every = form === 'keeping' ? 1 : 10;
     const proof = await prove(honest, [form, 'honest', 40, every], { steps: 20 });
     assert.deepEqual([proof.same, proof.compared.map(({ step }) => step)], [true, [20, 30]]);
