@@ -138,18 +138,14 @@ function shifted(versions: Versions, { index }: Place, least: number, shift: num
 
 /** Looks for the first bytes of some chunks in the neighbourhood of a place. */
 function sought(versions: Versions, { index, at }: Place, least: number, reach: number): Place | undefined {
-  const { chunks, current, previous } = versions;
+  const { chunks, previous } = versions;
   if (!previous) return undefined;
-  const radius = radiusOf(versions);
   for (let next = index; next < Math.min(index + reach, chunks.count); next++) {
     const start = chunks.start(next);
     if (lengthOf(chunks, next) < NEEDLE_BYTES) continue;
     const needle = bytesOf(previous, start, start + NEEDLE_BYTES);
-    const expected = at + start - chunks.start(index);
-    const from = Math.max(least, expected - radius);
-    const to = Math.min(current.byteLength, expected + radius + NEEDLE_BYTES);
-    if (from >= to) continue;
-    const offset = bytesOf(current, from, to).indexOf(needle);
+    const { from, bytes } = neighbourhood(versions, at + start - chunks.start(index), least);
+    const offset = bytes.indexOf(needle);
     if (offset >= 0 && stands(versions, next, from + offset)) return { index: next, at: from + offset };
   }
   return undefined;
@@ -157,20 +153,22 @@ function sought(versions: Versions, { index, at }: Place, least: number, reach: 
 
 /** True where the first bytes of a chunk stand in the neighbourhood and not where they stood. */
 function beginsElsewhere(versions: Versions, index: number): boolean {
-  const { chunks, current, previous } = versions;
+  const { chunks, previous } = versions;
   const start = chunks.start(index);
   if (!previous || lengthOf(chunks, index) < NEEDLE_BYTES) return false;
-  const radius = radiusOf(versions);
-  const from = Math.max(0, start - radius);
-  const to = Math.min(current.byteLength, start + radius + NEEDLE_BYTES);
-  if (from >= to) return false;
+  const { from, bytes } = neighbourhood(versions, start, 0);
   const needle = bytesOf(previous, start, start + NEEDLE_BYTES);
-  const found = nearest(bytesOf(current, from, to), needle, start - from);
+  const found = nearest(bytes, needle, start - from);
   return found !== undefined && from + found !== start;
 }
 
-function radiusOf(versions: Versions): number {
-  return NEIGHBOURHOOD_BYTES + Math.min(Math.abs(endShift(versions)), FARTHEST_BYTES);
+/** The bytes around a place, but none before `least`, and where they begin; none where the region ends before. */
+function neighbourhood(versions: Versions, at: number, least: number): { from: number; bytes: Buffer } {
+  const { current } = versions;
+  const radius = NEIGHBOURHOOD_BYTES + Math.min(Math.abs(endShift(versions)), FARTHEST_BYTES);
+  const from = Math.max(least, at - radius);
+  const to = Math.min(current.byteLength, at + radius + NEEDLE_BYTES);
+  return { from, bytes: bytesOf(current, Math.min(from, to), to) };
 }
 
 /** Where `needle` stands in `bytes`, as near to `at` as it does. */

@@ -176,18 +176,12 @@ async function layOut(
   hooks: SaverHooks,
 ): Promise<ChunkList | undefined> {
   const { byteLength } = region.bytes;
-  if (kept) {
-    const { origins, places } = await cutAround(tree, region, kept, hooks.breathe);
+  const isToBeFound = !changed || (tree.isContentDefined && tree.byteLength !== byteLength);
+  const around = kept ?? (isToBeFound ? keptChunksById(tree, region) : undefined);
+  if (around) {
+    const { origins, places } = await cutAround(tree, region, around, hooks.breathe);
     choice.follow(places);
-    return [...origins.keys()].filter((index) => origins[index] === NEW);
-  }
-  if (!changed || (tree.isContentDefined && tree.byteLength !== byteLength)) {
-    const known = keptChunksById(tree, region);
-    if (known) {
-      const { places } = await cutAround(tree, region, known, hooks.breathe);
-      choice.follow(places);
-      return undefined;
-    }
+    return kept && [...origins.keys()].filter((index) => origins[index] === NEW);
   }
   tree.resize(byteLength);
   return changed && overlapped(tree, changed);
