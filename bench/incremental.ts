@@ -12,6 +12,7 @@ import { Snap } from '../src/index.js';
 import { REST_MS, type SaveCost, saveCost } from './support/costs.js';
 import {
   Appender,
+  besideCopying,
   type CopyAndCompare,
   codecMillis,
   compressedBytes,
@@ -28,7 +29,7 @@ import {
   showRatio,
   sleep,
 } from './support/program.js';
-import { meanOf, median, medianOf, percentile, sum } from './support/samples.js';
+import { meanOf, median, percentile, sum } from './support/samples.js';
 import { DATA, SmoothField } from './support/states.js';
 
 const BYTES = 256 * MiB;
@@ -180,25 +181,16 @@ function measureFullFloor(field: SmoothField, appender: Appender, storedBytes: n
 }
 
 function rowOf(name: string, taken: readonly Sample[]) {
-  const floorMs = medianOf(taken, (sample) => sample.floorMs);
-  const floorCpuMs = medianOf(taken, (sample) => sample.floorCpuMs);
-  const durableMs = medianOf(taken, (sample) => sample.durableMs);
-  const cpuMs = medianOf(taken, (sample) => sample.cpuMs);
   const written = meanOf(taken, (sample) => sample.writtenBytes);
   const compressed = meanOf(taken, (sample) => sample.compressedBytes);
   return {
     changed: name,
     samples: taken.length,
-    'memcpy + compare': floorMs,
-    durable: durableMs,
+    ...besideCopying(taken),
     'durable p99': percentile(
       taken.map((sample) => sample.durableMs),
       0.99,
     ),
-    'durable ratio': durableMs / floorMs,
-    'cpu floor': floorCpuMs,
-    cpu: cpuMs,
-    'cpu ratio': cpuMs / floorCpuMs,
     'changed chunks': Math.round(meanOf(taken, (sample) => sample.changed.length)),
     compressed: Math.round(compressed),
     written,

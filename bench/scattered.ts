@@ -10,7 +10,7 @@ import { formatBytes, KiB, MiB } from '../src/base/sizes.js';
 import { Snap } from '../src/index.js';
 import { REST_MS, type SaveCost, saveCost } from './support/costs.js';
 import { folderBytes } from './support/disk.js';
-import { type CopyAndCompare, copyAndCompare, WarmTarget } from './support/floors.js';
+import { besideCopying, type CopyAndCompare, copyAndCompare, WarmTarget } from './support/floors.js';
 import { OTHERS_NOTE, OtherLoad } from './support/machine.js';
 import { runBench, showMillis, showPercent, showRatio, sleep } from './support/program.js';
 import { meanOf, medianOf, seededRandom } from './support/samples.js';
@@ -86,10 +86,6 @@ await runBench(
         if (sample >= 0) taken.push({ pages, ...floor, ...cost });
       }
       const written = meanOf(taken, (sample) => sample.writtenBytes);
-      const floorMs = medianOf(taken, (sample) => sample.floorMs);
-      const floorCpuMs = medianOf(taken, (sample) => sample.floorCpuMs);
-      const durableMs = medianOf(taken, (sample) => sample.durableMs);
-      const cpuMs = medianOf(taken, (sample) => sample.cpuMs);
       const pages = medianOf(taken, (sample) => sample.pages);
       const ratio = written / (pages * PAGE_BYTES);
       rows.push({
@@ -99,12 +95,7 @@ await runBench(
         written,
         'written / changed pages': ratio,
         'first save': fullBytes,
-        'memcpy + compare': floorMs,
-        durable: durableMs,
-        'durable ratio': durableMs / floorMs,
-        'cpu floor': floorCpuMs,
-        cpu: cpuMs,
-        'cpu ratio': cpuMs / floorCpuMs,
+        ...besideCopying(taken),
         'other processes': others.share(),
       });
       report.hold(10, {

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { KiB, MiB } from '../../src/base/sizes.js';
 import { findCompressor } from '../../src/compress/compressor.js';
 import { Encoding } from '../../src/compress/encoding.js';
-import { cpuMillis, millisOf } from './costs.js';
+import { cpuMillis, millisOf, type SaveCost } from './costs.js';
+import { medianOf } from './samples.js';
 import { CHUNK_BYTES } from './states.js';
 
 /** Shared memory whose pages are there already, to copy into. */
@@ -51,6 +52,22 @@ export function copyAndCompare(current: Buffer, previous: Buffer, target: WarmTa
       changed = changedChunks(current.subarray(0, common), previous.subarray(0, common));
     });
   return { floorMs, floorCpuMs: cpuMillis(cpuBefore), changed };
+}
+
+/** Medians of saves and of that floor, taken in turn, and how many times it they take. */
+export function besideCopying(taken: readonly (CopyAndCompare & SaveCost)[]) {
+  const floorMs = medianOf(taken, (sample) => sample.floorMs);
+  const floorCpuMs = medianOf(taken, (sample) => sample.floorCpuMs);
+  const durableMs = medianOf(taken, (sample) => sample.durableMs);
+  const cpuMs = medianOf(taken, (sample) => sample.cpuMs);
+  return {
+    'memcpy + compare': floorMs,
+    durable: durableMs,
+    'durable ratio': durableMs / floorMs,
+    'cpu floor': floorCpuMs,
+    cpu: cpuMs,
+    'cpu ratio': cpuMs / floorCpuMs,
+  };
 }
 
 /** Bytes that these chunks take when each is compressed by itself with zstd level 1, or raw where that is less. */
